@@ -1,0 +1,1 @@
+"""Routewright's own prompt set: the generators behind `demo/prompts.jsonl`."""

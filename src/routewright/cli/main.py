@@ -1,0 +1,70 @@
+"""The ``routewright`` command; verbs load when they are called, so that --help stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from routewright import __version__
+from routewright.errors import RoutewrightError
+
+# In the order of the pipeline, with the line that --help shows: naming it here spares the import.
+VERBS = {
+    "collect": "Ask every model every prompt; resumable at any moment.",
+    "judge": "Grade collected answers: verifying graders, an LLM judge for the rest.",
+    "train": "Fit a router on routing data and write its artefact.",
+    "evaluate": "Prove on held-out prompts whether routing pays.",
+    "route": "Decide which model a prompt should go to, without a server.",
+    "serve": "Serve the router behind an OpenAI-compatible endpoint.",
+}
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs by name and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of the pipeline."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command; None makes click name near matches."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"routewright.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="routewright")
+def cli() -> None:
+    """Learn from graded answers which LLM to ask, prove that it pays, and serve the choice."""
+
+
+def main() -> None:
+    """Run the command line; a mistake of the caller is one line and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except RoutewrightError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What a collection was made with: facts that hold on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from routewright.collect.run import DECODING, DEFAULT_MAX_TOKENS
+from routewright.errors import DataError
+from routewright.types import Model
+
+MANIFEST_FILE = "manifest.json"
+
+
+def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict[str, Any]:
+    """Write ``manifest.json``; a folder keeps to the prompts and the engine it began with.
+
+    Raises:
+        DataError: the folder was begun with other prompts, or another engine version: its
+            answers would be a mixture.
+    """
+    path = folder / MANIFEST_FILE
+    manifest: dict[str, Any] = {
+        "format": "routewright-collection",
+        "format_version": 1,
+        "date": datetime.now(UTC).date().isoformat(),
+        "prompts_file": prompts.name,
+        "prompts_sha256": hashlib.sha256(prompts.read_bytes()).hexdigest(),
+        "decoding": {**DECODING, "default_max_tokens": DEFAULT_MAX_TOKENS},
+        "engine": _engine(models),
+        "models": {model.name: _facts(model) for model in models},
+    }
+    if path.exists():
+        before = msgspec.json.decode(path.read_bytes())
+        for field in ("prompts_sha256", "engine", "decoding"):
+            if before.get(field) != manifest[field]:
+                raise DataError(
+                    f"{path}: this folder was begun with another {field}; "
+                    "choose a new folder with --out, so that answers do not mix"
+                )
+        manifest["date"] = before["date"]
+        manifest["models"] = {**before["models"], **manifest["models"]}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    temporary.replace(path)
+    return manifest
+
+
+def _engine(models: Sequence[Model]) -> str:
+    if not any(model.provider == "local" for model in models):
+        return ""
+    try:
+        return f"xllamacpp {metadata.version('xllamacpp')}"
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    facts: dict[str, Any] = {"licence": model.licence, "price": msgspec.to_builtins(model.price)}
+    if model.weights is not None:
+        facts |= {"file": model.weights.file, "sha256": model.weights.sha256}
+    return facts

@@ -1,0 +1,210 @@
+"""routewright.toml → typed settings. File < environment < flags; secrets never print.
+
+    [gateway]
+    artefact = "runs/demo/router"       # a trained router; without one, default_model answers
+    worth_usd = 0.02                    # dollars for one whole unit of score
+
+    [providers.local]
+    kind = "local"                      # llama.cpp on this machine
+
+    [providers.acme]
+    kind = "openai"                     # any OpenAI-compatible base URL
+    base_url = "https://llm.example/v1"
+    api_key_env = "ACME_API_KEY"
+
+    [models."qwen2.5-coder-0.5b-instruct"]   # known to the catalogue: nothing to add
+
+    [models.acme-large]
+    provider = "acme"
+    input_usd_per_mtok = 2.5
+    output_usd_per_mtok = 10.0
+
+Environment variables ROUTEWRIGHT_HOST, ROUTEWRIGHT_PORT, ROUTEWRIGHT_ARTEFACT,
+ROUTEWRIGHT_WORTH_USD and ROUTEWRIGHT_DEFAULT_MODEL override the gateway's settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from routewright.catalog import known_models
+from routewright.errors import ConfigError
+from routewright.types import Model, Price
+
+
+class Secret:
+    """A string that prints as ``***``; ``reveal`` is the one way to its content."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one header that needs it."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP server. ``worth_usd`` unset means what the artefact recommends."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    artefact: str = ""
+    worth_usd: float | None = None
+    default_model: str = ""
+    max_body_bytes: int = 8 * 1024 * 1024
+    timeout_s: float = 600.0
+
+
+class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way of calling LLMs."""
+
+    kind: Literal["local", "openai"]
+    base_url: str = ""
+    api_key_env: str = ""
+    max_concurrency: int = 8
+
+    def api_key(self, env: Mapping[str, str] | None = None) -> Secret:
+        """The key from the environment variable the settings name; empty if none is named.
+
+        Raises:
+            ConfigError: a variable is named but not set.
+        """
+        if not self.api_key_env:
+            return Secret("")
+        value = (os.environ if env is None else env).get(self.api_key_env, "")
+        if not value:
+            raise ConfigError(f"environment variable {self.api_key_env} is not set; export it")
+        return Secret(value)
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the configuration adds to, or says instead of, the catalogue."""
+
+    provider: str = ""
+    upstream_name: str = ""
+    context_window: int | None = None
+    capabilities: tuple[str, ...] | None = None
+    input_usd_per_mtok: float | None = None
+    output_usd_per_mtok: float | None = None
+    cached_input_usd_per_mtok: float | None = None
+    usd_per_cpu_hour: float | None = None
+    weights_file: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration; relative paths are relative to ``folder``."""
+
+    gateway: GatewaySettings = GatewaySettings()
+    providers: dict[str, ProviderSettings] = msgspec.field(
+        default_factory=lambda: {"local": ProviderSettings(kind="local")}
+    )
+    models: dict[str, ModelSettings] = msgspec.field(default_factory=dict[str, ModelSettings])
+    folder: str = "."
+
+    def path(self, given: str) -> Path:
+        """A path from the file, resolved against the file's folder."""
+        return Path(self.folder, Path(given).expanduser())
+
+    def pool(self) -> tuple[Model, ...]:
+        """The candidate models in the order of the file.
+
+        Raises:
+            ConfigError: a model without provider, or with one that is not configured.
+        """
+        return tuple(self._model(name, given) for name, given in self.models.items())
+
+    def weights_file(self, name: str) -> Path | None:
+        """The weight file configured for a model, if one is."""
+        given = self.models.get(name, ModelSettings()).weights_file
+        return self.path(given) if given else None
+
+    def _model(self, name: str, given: ModelSettings) -> Model:
+        known = known_models().get(name)
+        provider = given.provider or (known.provider if known else "")
+        if provider not in self.providers:
+            offered = ", ".join(self.providers) or "none"
+            raise ConfigError(
+                f'models."{name}": provider {provider!r} is not configured (configured: '
+                f"{offered}); set provider, and add [providers.NAME] for it"
+            )
+        model = known or Model(name=name, provider=provider)
+        changes: dict[str, object] = {"provider": provider}
+        for field in ("upstream_name", "context_window", "capabilities"):
+            value = getattr(given, field)
+            if value:
+                changes[field] = value
+        price = _price(given)
+        if price is not None:
+            changes["prices"] = (*model.prices, price)
+        return msgspec.structs.replace(model, **changes)
+
+
+def _price(given: ModelSettings) -> Price | None:
+    rates = {
+        field: value
+        for field in (
+            "input_usd_per_mtok",
+            "output_usd_per_mtok",
+            "cached_input_usd_per_mtok",
+            "usd_per_cpu_hour",
+        )
+        if (value := getattr(given, field)) is not None
+    }
+    if not rates:
+        return None
+    # The operator's own price is always the one in force: no catalogue date lies beyond it.
+    return Price(valid_from=date.max.isoformat(), source="routewright.toml", **rates)
+
+
+def load_settings(path: str | Path | None, env: Mapping[str, str] | None = None) -> Settings:
+    """Read routewright.toml and let the environment override its gateway section.
+
+    Raises:
+        ConfigError: no such file, not TOML, or a field that is unknown or of the wrong type.
+    """
+    env = os.environ if env is None else env
+    settings = Settings() if path is None else _read(Path(path))
+    changes: dict[str, object] = {}
+    for field in ("host", "port", "artefact", "worth_usd", "default_model"):
+        text = env.get(f"ROUTEWRIGHT_{field.upper()}")
+        if text is not None:
+            kind = {"port": int, "worth_usd": float}.get(field, str)
+            try:
+                changes[field] = kind(text)
+            except ValueError as error:
+                raise ConfigError(
+                    f"ROUTEWRIGHT_{field.upper()}={text!r} is not a number"
+                ) from error
+    gateway = msgspec.structs.replace(settings.gateway, **changes)
+    if gateway.worth_usd is not None and not gateway.worth_usd >= 0:
+        raise ConfigError(f"gateway.worth_usd must be 0 or more, not {gateway.worth_usd}")
+    return msgspec.structs.replace(settings, gateway=gateway)
+
+
+def _read(path: Path) -> Settings:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); write it or pass --config"
+        ) from error
+    try:
+        settings = msgspec.toml.decode(text, type=Settings)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for name, provider in settings.providers.items():
+        if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
+            raise ConfigError(f"{path}: providers.{name}.base_url must be an http(s) URL")
+    return msgspec.structs.replace(settings, folder=str(path.parent))

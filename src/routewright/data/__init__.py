@@ -1,0 +1,7 @@
+"""Tables and journals: what is read from and written to disk."""
+
+from __future__ import annotations
+
+from routewright.data.routing_data import RoutingData
+
+__all__ = ["RoutingData"]

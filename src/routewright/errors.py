@@ -1,0 +1,140 @@
+"""Every error a user can meet, and what it becomes over HTTP.
+
+    RoutewrightError
+    ├── UsageError               the caller can fix it: exit code 2, HTTP 400
+    │   ├── ConfigError          routewright.toml, a flag or an environment variable
+    │   ├── DataError            a table, a prompt file or a journal
+    │   ├── ArtefactError        a trained router on disk
+    │   ├── RequestError         a request to the gateway
+    │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
+    │   └── MissingExtraError    an optional dependency is not installed
+    ├── WeightsError             a weight file is missing or not the published one
+    └── UpstreamError            a model's endpoint failed: HTTP 502
+        ├── UpstreamTimeoutError HTTP 504
+        └── UpstreamLimitError   the endpoint asks to slow down: HTTP 429
+
+Each message names the file, row or field and says the way out, on one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class RoutewrightError(Exception):
+    """The root: catch it to catch everything this package raises on purpose."""
+
+    status = 500
+    type = "server_error"
+    code = "internal_error"
+    exit_code = 1
+
+
+class UsageError(RoutewrightError):
+    """Something the caller can put right."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting that is missing, misspelt or impossible."""
+
+    code = "invalid_config"
+
+
+class DataError(UsageError):
+    """A table, prompt file or journal that cannot be read as what it claims to be."""
+
+    code = "invalid_data"
+
+
+class ArtefactError(UsageError):
+    """A trained router that is damaged, foreign, or of another version."""
+
+    code = "invalid_artefact"
+
+
+class RequestError(UsageError):
+    """A request that the gateway cannot take; ``param`` names the field where one is known."""
+
+    def __init__(self, message: str, *, param: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.param = param
+        self.status = status
+
+
+class UnknownModelError(UsageError):
+    """A model name that neither the catalogue nor the configuration knows."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency that this step needs is not installed."""
+
+    code = "missing_extra"
+
+
+class WeightsError(RoutewrightError):
+    """A local model's weight file is missing, or its digest is not the published one."""
+
+    code = "weights_unavailable"
+    exit_code = 2
+
+
+class UpstreamError(RoutewrightError):
+    """A model's endpoint failed or answered something unusable."""
+
+    status = 502
+    type = "upstream_error"
+    code = "bad_upstream"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """A model's endpoint did not answer in time."""
+
+    status = 504
+    code = "upstream_timeout"
+
+
+class UpstreamLimitError(UpstreamError):
+    """A model's endpoint asks to slow down; ``retry_after_s`` is what it asked for."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "upstream_rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+def error_object(error: RoutewrightError) -> dict[str, Any]:
+    """The error in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+    return {
+        "error": {
+            "message": str(error),
+            "type": error.type,
+            "param": getattr(error, "param", None),
+            "code": error.code,
+        }
+    }
+
+
+def require(module: str, extra: str) -> Any:
+    """Import an optional module, or say which extra brings it.
+
+    Raises:
+        MissingExtraError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"this step needs {module.partition('.')[0]}: pip install 'routewright[{extra}]'"
+        ) from error

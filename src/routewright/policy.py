@@ -1,0 +1,99 @@
+"""Predicted scores and costs → a choice. Pure functions of arrays.
+
+The rule is utility: expected score minus expected cost divided by the willingness to pay
+(dollars for one whole unit of score). Both limits are exact: a willingness to pay of infinity
+looks at scores alone, of zero at costs alone. Ties go to the lower expected cost, then to the
+lower column, so that a choice never depends on noise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+def utility(scores: Floats, costs: Floats, worth_usd: float) -> Floats:
+    """Utility (n, m) = score - cost / worth; at worth 0 it is minus the cost.
+
+    Args:
+        scores: expected scores (n, m).
+        costs: expected costs (n, m) in US dollars.
+        worth_usd: dollars that one whole unit of score is worth, from 0 to infinity.
+
+    Raises:
+        ValueError: ``worth_usd`` is negative or not a number.
+    """
+    if math.isnan(worth_usd) or worth_usd < 0:
+        raise ValueError(f"worth_usd must be 0 or more, not {worth_usd}")
+    if worth_usd == 0:
+        return -costs
+    return scores if math.isinf(worth_usd) else scores - costs / worth_usd
+
+
+def rank(
+    scores: Floats, costs: Floats, worth_usd: float, allowed: NDArray[np.bool_] | None = None
+) -> Ints:
+    """Columns of each row from best to worst (n, m) by utility, then cost, then column.
+
+    Models that are not ``allowed`` come last; the caller cuts them off.
+    """
+    value = utility(scores, costs, worth_usd)
+    if allowed is not None:
+        value = np.where(allowed, value, -np.inf)
+    columns: Ints = np.broadcast_to(np.arange(scores.shape[1], dtype=np.intp), scores.shape)
+    return np.lexsort((columns, costs, -value), axis=1)
+
+
+def choose(
+    scores: Floats, costs: Floats, worth_usd: float, allowed: NDArray[np.bool_] | None = None
+) -> Ints:
+    """The best column of each row (n,)."""
+    return rank(scores, costs, worth_usd, allowed)[:, 0]
+
+
+def worth_grid(scores: Floats, costs: Floats, size: int = 200) -> Floats:
+    """Settings of the knob at which choices change, from infinity (quality) to 0 (thrift).
+
+    For each prompt the upper envelope of its models in the (cost, score) plane has edges; the
+    policy changes exactly at their slopes (science of utility routing; RouterBench sweeps a
+    fixed list instead, arXiv 2403.12031). At most ``size`` quantiles of all slopes are kept.
+    It reads predictions only, never an outcome.
+    """
+    edges = _envelope_slopes(scores, costs)
+    if edges.size == 0:
+        return np.array([np.inf, 0.0])
+    inner = np.unique(np.quantile(edges, np.linspace(0, 1, size), method="nearest"))
+    # Between two neighbouring slopes the choice is constant: settle half-way, off the tie.
+    between = np.sqrt(inner[1:] * inner[:-1])
+    worth = 1.0 / np.concatenate([inner[:1] / 2, between, inner[-1:] * 2])
+    return np.concatenate([[np.inf], worth, [0.0]])
+
+
+def _envelope_slopes(scores: Floats, costs: Floats) -> Floats:
+    """Slopes of score per dollar along every row's upper envelope, all rows together."""
+    order = np.lexsort((-scores, costs), axis=1)
+    x = np.take_along_axis(costs, order, axis=1)
+    y = np.take_along_axis(scores, order, axis=1)
+    n, m = x.shape
+    at = np.zeros(n, dtype=np.intp)  # the vertex each row stands on, walking right
+    rows: Ints = np.arange(n, dtype=np.intp)
+    slopes: list[Floats] = []
+    for _ in range(m - 1):
+        dx = x - x[rows, at][:, None]
+        dy = y - y[rows, at][:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = np.where((dy > 0) & (dx > 0), dy / dx, -np.inf)
+        best = slope.max(axis=1)
+        if not np.any(best > 0):
+            break
+        slopes.append(best[best > 0])
+        # The farthest of equally steep points, so that every edge is taken once.
+        steep = slope >= best[:, None] * (1 - 1e-12)
+        steepest = np.where(steep, np.arange(m, dtype=np.intp), -1).max(axis=1)
+        at = np.where(best > 0, steepest, at)
+    return np.concatenate(slopes) if slopes else np.empty(0)

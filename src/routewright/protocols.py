@@ -1,0 +1,165 @@
+"""Every seam on one page. A plug-in implements one of these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from routewright.types import Answer, Grade, JsonObject, Model, Prompt, Usage
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors of unit length."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return an array (n, d); a text without any known feature gives a zero row."""
+        ...
+
+
+@runtime_checkable
+class Predicted(Protocol):
+    """What a router says of n prompts and m models."""
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """Expected score of every model, (n, m), in [0, 1]."""
+        ...
+
+    @property
+    def costs(self) -> NDArray[np.float64]:
+        """Expected cost of every model in US dollars, (n, m)."""
+        ...
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Standard error of each expected score, (n, m)."""
+        ...
+
+
+@runtime_checkable
+class Router(Protocol):
+    """Predicts, for a prompt, the expected score and cost of every model.
+
+    The constructor stores, ``fit`` learns and returns self, learned names end in ``_``.
+    ``routewright.routers.check_router`` is the executable form of this contract.
+    """
+
+    models_: tuple[str, ...]
+
+    def fit(self, data: Any) -> Self:
+        """Learn from routing data; NaN cells were not bought and are tolerated."""
+        ...
+
+    def predict(self, prompts: Sequence[Prompt]) -> Predicted:
+        """Predict for prompts, columns in the order of ``models_``."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the artefact: safetensors and a JSON manifest, never a pickle."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Grades answers to one prompt, 0 to 5, with the reason."""
+
+    name: str
+
+    async def grade(self, prompt: Prompt, answers: Sequence[Answer]) -> list[Grade]:
+        """Return one grade per answer, in order."""
+        ...
+
+
+class Stream(Protocol):
+    """An answer on its way: byte frames, then the usage and cost that were read off them."""
+
+    usage: Usage | None
+    cost_usd: float | None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield complete server-sent events as the upstream sent them."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop the upstream call; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """How an LLM is called: one dialect each."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Get ready to be called: open pools, load weights. Safe to call twice."""
+        ...
+
+    async def complete(self, model: Model, body: JsonObject) -> Completion:
+        """Answer an OpenAI chat-completions body in one piece.
+
+        Raises:
+            UpstreamError: the endpoint failed; nothing was paid for that is not reported.
+        """
+        ...
+
+    async def stream(self, model: Model, body: JsonObject) -> Stream:
+        """Answer an OpenAI chat-completions body as server-sent events."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections and processes; safe to call twice."""
+        ...
+
+
+class Completion(Protocol):
+    """A whole answer: the upstream's JSON object with what it used and cost."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The upstream's chat.completion object, untouched."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The words of the first choice, empty where it has none."""
+        ...
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the first choice ended, as the upstream says: stop, length, …"""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens, and CPU seconds where the model ran here."""
+        ...
+
+    @property
+    def cost_usd(self) -> float:
+        """What the call cost under the price in force."""
+        ...
+
+    @property
+    def latency_s(self) -> float:
+        """Wall time from request to last byte."""
+        ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Append-only, checksummed rows: what was written before a crash is read after it."""
+
+    def append(self, row: JsonObject) -> None:
+        """Write one row; it is durable when this returns."""
+        ...
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every whole row, in order of writing."""
+        ...

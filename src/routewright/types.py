@@ -1,0 +1,174 @@
+"""The frozen values that every stage speaks in: prompts, models, answers, grades, decisions.
+
+Units stand in the names: ``cost_usd``, ``latency_s``, ``input_tokens``. Models are columns and
+prompts are rows, always. Identity belongs to storage; these compare by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, cast
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One turn of a conversation in the OpenAI shape; ``content`` may be a list of parts."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of this turn; parts that are not text are left out."""
+        if isinstance(self.content, str):
+            return self.content
+        parts = (part.get("text") for part in self.content or ())
+        return "\n".join(part for part in parts if isinstance(part, str))
+
+
+class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a user asks, with what is known about it.
+
+    ``grader`` names how an answer to it is verified, ``reference`` is that grader's key, and
+    ``group`` marks rows that are the same question (never split between training and test).
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    task: str = ""
+    grader: str = ""
+    reference: str = ""
+    group: str = ""
+    difficulty: str = ""
+    max_tokens: int | None = None
+
+    @classmethod
+    def from_text(cls, id: str, text: str, **known: Any) -> Prompt:
+        """A prompt of one user turn."""
+        return cls(id=id, messages=(Message("user", text),), **known)
+
+    @property
+    def text(self) -> str:
+        """The text that says how hard the prompt is: system prompt and last user turn."""
+        system = [m.text for m in self.messages if m.role in ("system", "developer")]
+        users = [m.text for m in self.messages if m.role == "user"]
+        return "\n".join([*system, *users[-1:]])
+
+
+class Price(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model costs from a date on: by tokens, or by CPU hour for a model run here."""
+
+    valid_from: str
+    input_usd_per_mtok: float = 0.0
+    output_usd_per_mtok: float = 0.0
+    cached_input_usd_per_mtok: float | None = None
+    usd_per_cpu_hour: float = 0.0
+    source: str = ""
+
+
+class Weights(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a local model's weight file comes from, and the one digest it must have."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    hub_repo: str = ""
+    hub_revision: str = ""
+    package_files: tuple[str, ...] = ()  # files of installed packages; joined they are the file
+    requirements: tuple[str, ...] = ()  # the registry packages that bring them
+
+
+class Model(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A candidate LLM: name, provider, prices with dates, context window, capabilities."""
+
+    name: str
+    provider: str
+    prices: tuple[Price, ...] = ()
+    context_window: int | None = None
+    capabilities: tuple[str, ...] = ()
+    upstream_name: str = ""  # the provider's own name, where it differs
+    licence: str = ""
+    weights: Weights | None = None
+
+    @property
+    def price(self) -> Price:
+        """The price in force: the newest; a model without prices costs nothing."""
+        return max(self.prices, key=lambda p: p.valid_from, default=Price(valid_from=""))
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one call as the provider counted them; ``cpu_s`` where the model ran here."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cpu_s: float | None = None
+
+
+class AnswerState(StrEnum):
+    """How a call ended. Only ``complete`` and ``truncated`` carry text worth grading."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    FAILED = "failed"
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model returned to a prompt."""
+
+    prompt_id: str
+    model: str
+    text: str
+    state: AnswerState
+    usage: Usage
+    cost_usd: float
+    latency_s: float
+    error: str = ""
+
+
+class Grade(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A judge's mark from 0 to 5, kept as it was given; ``score`` is the mark divided by 5."""
+
+    mark: float
+    reason: str = ""
+    judge: str = ""
+
+    @property
+    def score(self) -> float:
+        """The mark on the scale of scores, in [0, 1]."""
+        return self.mark / 5.0
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model as a decision saw it; ``excluded`` says which constraint removed it."""
+
+    model: str
+    score: float
+    cost_usd: float
+    excluded: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which model was chosen for a request, why, and what the others would have cost."""
+
+    id: str
+    model: str
+    reason: str
+    worth_usd: float
+    probability: float
+    candidates: tuple[Candidate, ...]
+    fallbacks: tuple[str, ...] = ()  # the other admissible models, best first
+    artefact: str = ""
+    degraded: str = ""
+
+
+JsonObject = Mapping[str, Any]
+
+
+def json_object(value: object) -> dict[str, Any] | None:
+    """The value if it is a JSON object (its keys are strings then), else None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
