@@ -56,13 +56,17 @@ class Secret:
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The HTTP server. ``worth_usd`` unset means what the artefact recommends."""
+    """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
+
+    ``decisions`` names the journal that decision rows are appended to; "" keeps none.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     artefact: str = ""
     worth_usd: float | None = None
     default_model: str = ""
+    decisions: str = ""
     max_body_bytes: int = 8 * 1024 * 1024
     timeout_s: float = 600.0
 

@@ -69,7 +69,10 @@ class Router(Protocol):
 class Judge(Protocol):
     """Grades answers to one prompt, 0 to 5, with the reason."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Which judge in which version: grades of different ones never mix."""
+        ...
 
     async def grade(self, prompt: Prompt, answers: Sequence[Answer]) -> list[Grade]:
         """Return one grade per answer, in order."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -23,7 +24,7 @@ KILLS = 20
 class CountingUpstream(BaseHTTPRequestHandler):
     """Answers after a few milliseconds and remembers every call it was asked for."""
 
-    calls: list[tuple[str, str]] = []
+    calls: ClassVar[list[tuple[str, str]]] = []
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):

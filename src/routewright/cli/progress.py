@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+import click
+
 
 @contextmanager
 def progress_bar(verb: str, *, total: int, done: int = 0) -> Generator[Callable[[str], None]]:
@@ -16,20 +18,19 @@ def progress_bar(verb: str, *, total: int, done: int = 0) -> Generator[Callable[
     if not sys.stderr.isatty():
         yield _plain(verb, total, done)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
+    with click.progressbar(
+        length=total,
+        label=verb,
+        show_pos=True,
+        item_show_func=_shown,
+        file=sys.stderr,
+    ) as bar:
+        bar.update(done)
+        yield lambda note: bar.update(1, note)
 
-    columns = (
-        TextColumn(verb),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeLeft(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(verb, total=total, completed=done, note="")
-        yield lambda note: bar.update(task, advance=1, note=note)
+
+def _shown(note: str | None) -> str | None:
+    return note
 
 
 def _plain(verb: str, total: int, done: int) -> Callable[[str], None]:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from routewright.collect.run import ANSWERS_FILE, Cell, collect, missing_cells, read_answers
+from routewright.collect.run import (
+    ANSWERS_FILE,
+    PROMPTS_FILE,
+    Cell,
+    collect,
+    missing_cells,
+    read_answers,
+)
 
-__all__ = ["ANSWERS_FILE", "Cell", "collect", "missing_cells", "read_answers"]
+__all__ = ["ANSWERS_FILE", "PROMPTS_FILE", "Cell", "collect", "missing_cells", "read_answers"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from routewright.collect.run import DECODING, DEFAULT_MAX_TOKENS
+from routewright.collect.run import DECODING, DEFAULT_MAX_TOKENS, PROMPTS_FILE
 from routewright.errors import DataError
 from routewright.types import Model
 
@@ -19,19 +19,20 @@ MANIFEST_FILE = "manifest.json"
 
 
 def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict[str, Any]:
-    """Write ``manifest.json``; a folder keeps to the prompts and the engine it began with.
+    """Write ``manifest.json`` and a copy of the prompts; a folder keeps to what it began with.
 
     Raises:
         DataError: the folder was begun with other prompts, or another engine version: its
             answers would be a mixture.
     """
     path = folder / MANIFEST_FILE
+    asked = prompts.read_bytes()
     manifest: dict[str, Any] = {
         "format": "routewright-collection",
         "format_version": 1,
         "date": datetime.now(UTC).date().isoformat(),
         "prompts_file": prompts.name,
-        "prompts_sha256": hashlib.sha256(prompts.read_bytes()).hexdigest(),
+        "prompts_sha256": hashlib.sha256(asked).hexdigest(),
         "decoding": {**DECODING, "default_max_tokens": DEFAULT_MAX_TOKENS},
         "engine": _engine(models),
         "models": {model.name: _facts(model) for model in models},
@@ -46,10 +47,16 @@ def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict
                 )
         manifest["date"] = before["date"]
         manifest["models"] = {**before["models"], **manifest["models"]}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-    temporary.replace(path)
+    _replace(folder / PROMPTS_FILE, asked)
+    _replace(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole: a crash leaves the old one or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def _engine(models: Sequence[Model]) -> str:

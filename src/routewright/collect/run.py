@@ -15,11 +15,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from routewright.data.journal import Journal
-from routewright.errors import DataError, UpstreamError, UpstreamLimitError
+from routewright.errors import (
+    DataError,
+    RequestError,
+    RoutewrightError,
+    UpstreamError,
+    UpstreamLimitError,
+)
 from routewright.protocols import Provider
 from routewright.types import Answer, AnswerState, Model, Prompt, Usage
 
 ANSWERS_FILE = "answers.journal"
+PROMPTS_FILE = "asked.jsonl"  # the prompts as they were asked, so that a folder stands alone
 ATTEMPTS = 3
 MAX_WAIT_S = 60.0
 
@@ -100,11 +107,15 @@ async def collect(
             answers.append(answer)
             on_answer(answer)
 
-    async with asyncio.TaskGroup() as group:
-        for queue in lanes.values():
-            width = (concurrency or {}).get(queue[0].model.provider, 1)
-            for _ in range(width):
-                group.create_task(lane(queue))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for queue in lanes.values():
+                width = (concurrency or {}).get(queue[0].model.provider, 1)
+                for _ in range(width):
+                    group.create_task(lane(queue))
+    except* RoutewrightError as errors:
+        # One lane's reason to stop is the user's reason; the others were only cancelled.
+        raise errors.exceptions[0] from None
     return answers
 
 
@@ -123,6 +134,9 @@ async def _ask(cell: Cell, provider: Provider) -> Answer:
     for attempt in range(ATTEMPTS):
         try:
             done = await provider.complete(cell.model, request_body(cell.prompt))
+        except RequestError as error:  # refused for what it asks: asking again would not help
+            reason = str(error)
+            break
         except UpstreamError as error:
             reason = str(error)
             if attempt + 1 < ATTEMPTS:

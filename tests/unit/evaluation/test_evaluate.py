@@ -1,0 +1,224 @@
+"""Rows, alignment, differences and tasks of an evaluation."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from routewright.errors import DataError, UsageError
+from routewright.evaluation import evaluate
+from routewright.evaluation.evaluate import LEVELS
+from tests.unit.evaluation.worlds import Foreseeing, clusters, table, topics
+
+FEW = 100
+
+
+def world_h(**known: object):
+    scores, costs, odds, cluster = clusters()
+    data = table(scores, costs, ("a", "b"), tasks=[f"z{z + 1}" for z in cluster], **known)
+    return data, Foreseeing(data, odds, costs)
+
+
+def test_world_h_gives_every_row_its_closed_form() -> None:
+    data, router = world_h()
+    e = evaluate(router, data, train_means=([0.6, 0.925], [1, 5]), replicates=FEW)
+    area = {row.name: row.aiq.value for row in e.rows}
+    assert area["zero_test"] == area["zero_train"] == pytest.approx(0.7625)
+    assert area["foreseeing"] == pytest.approx(0.83125)
+    assert area["a"] == pytest.approx(0.6)
+    assert area["b"] == pytest.approx(0.7625)
+    # The mean of both models lies on the line between them and ends half-way.
+    assert area["random"] == pytest.approx((0.68125 + 0.7625) / 2)
+    # A policy that starts dear is joined by the cheapest model, on both sides of the difference.
+    assert e.row("b").minus_zero_test.value == pytest.approx(0.0)
+    assert e.row("random").minus_zero_test.value == pytest.approx(area["random"] - 0.7625)
+    best = e.row("oracle")
+    assert (best.score.value, best.cost_usd.value) == (
+        pytest.approx(0.9625),
+        pytest.approx(2.45),
+    )
+    gain = e.row("foreseeing").minus_zero_train
+    assert gain is not None
+    assert gain.value == pytest.approx(0.06875)
+    assert (e.c_min, e.c_max, e.best_model, e.router) == (1, 5, "b", "foreseeing")
+    assert [row.kind for row in e.rows] == [
+        "model", "model", "random", "zero", "zero", "oracle", "router",
+    ]  # fmt: skip
+
+
+def test_the_recommended_setting_saves_money_before_it_gives_up_quality() -> None:
+    data, router = world_h()
+    row = evaluate(router, data, replicates=FEW).row("foreseeing")
+    # (3, .9) keeps 97.3 % of .925 at 60 % of the cost; more quality saves nothing.
+    assert (row.cost_usd.value, row.score.value) == (pytest.approx(3), pytest.approx(0.9))
+    assert row.shares == {"a": 0.5, "b": 0.5}
+    assert row.score.value / 0.925 >= LEVELS[3]
+    assert row.neutral_cost.value == pytest.approx(1.0)
+
+
+def test_a_given_willingness_to_pay_fixes_the_setting() -> None:
+    data, router = world_h()
+    e = evaluate(router, data, worth_usd=1 / 0.2, replicates=FEW)
+    row = e.row("foreseeing")
+    assert row.setting.worth_usd == 5
+    assert row.shares == {"a": 1.0, "b": 0.0}
+    assert e.instead == "a"  # .6 - 1/5 beats .925 - 5/5
+    assert evaluate(router, data, replicates=FEW).instead == "b"
+
+
+def test_tasks_show_their_own_best_model_and_the_router() -> None:
+    data, router = world_h()
+    first, second = evaluate(router, data, replicates=FEW).tasks
+    assert (first.task, first.prompts, first.best_model) == ("z1", 200, "b")
+    assert first.router_score == pytest.approx(0.9)
+    assert first.single_score == pytest.approx(0.95)
+    assert (second.router_cost_usd, second.single_cost_usd) == (5, 5)
+
+
+def test_columns_are_aligned_by_name_and_other_models_are_left_out() -> None:
+    data, router = world_h()
+    turned = table(
+        np.column_stack([data.scores[:, 1], np.ones(400), data.scores[:, 0]]),
+        np.column_stack([data.costs[:, 1], np.full(400, 9.0), data.costs[:, 0]]),
+        ("b", "other", "a"),
+    )
+    e = evaluate(router, turned, replicates=FEW)
+    assert e.models == ("a", "b")
+    assert e.row("foreseeing").aiq.value == pytest.approx(0.83125)
+
+
+def test_routers_may_order_their_models_differently() -> None:
+    data, router = world_h()
+    mirrored = Foreseeing(data, router.scores[:, ::-1], router.costs[:, ::-1])
+    mirrored.models_ = ("b", "a")
+    e = evaluate({"one": router, "two": mirrored}, data, replicates=FEW)
+    assert e.router == "one"
+    assert e.row("two").settings == e.row("one").settings
+    assert e.row("two").calibration == e.row("one").calibration
+
+
+def test_incomplete_prompts_are_dropped_for_all_and_counted() -> None:
+    data, router = world_h()
+    scores, costs = data.scores.copy(), data.costs.copy()
+    scores[3, 0], costs[7, 1] = np.nan, np.nan
+    e = evaluate(router, table(scores, costs, data.models), replicates=FEW)
+    assert (e.prompts, e.dropped) == (398, 2)
+    kept = np.setdiff1d(np.arange(400), [3, 7])
+    assert e.row("a").score.value == pytest.approx(data.scores[kept, 0].mean())
+
+
+def test_groups_of_the_data_are_what_is_drawn() -> None:
+    data, router = world_h(groups=[f"g{i // 40}" for i in range(400)])
+    alone, _ = world_h()
+    together = evaluate(router, data, replicates=400)
+    assert together.groups == 10
+    wide, narrow = together.row("a").score, evaluate(router, alone, replicates=400).row("a").score
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_zero_train_mixes_the_models_that_training_picked() -> None:
+    # On the test prompts b is better than c; training had it the other way round.
+    scores = np.tile([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0]], (20, 1))
+    data = table(scores, np.tile([1.0, 2.0, 2.0], (40, 1)), ("a", "b", "c"))
+    router = Foreseeing(data, np.tile([0.5, 0.5, 0.9], (40, 1)), data.costs)
+    e = evaluate(router, data, train_means=([0.5, 0.6, 0.9], [1, 2, 2]), replicates=FEW)
+    assert e.row("zero_train").aiq.value == pytest.approx(0.5)
+    assert e.row("zero_test").aiq.value == pytest.approx(0.75)
+    fair, harsh = e.row("foreseeing").minus_zero_train, e.row("foreseeing").minus_zero_test
+    assert fair is not None
+    assert (fair.value, harsh.value) == (pytest.approx(0.0), pytest.approx(-0.25))
+    assert e.row("foreseeing").minus_zero == fair
+
+
+def test_without_baselines_only_the_comparison_itself_remains() -> None:
+    data, router = world_h()
+    e = evaluate(router, data, baselines=False, replicates=FEW)
+    assert [row.name for row in e.rows] == ["a", "b", "zero_test", "foreseeing"]
+
+
+def test_models_that_cost_the_same_are_flagged_and_measured_by_height() -> None:
+    data, _ = world_h()
+    even = table(data.scores, np.ones((400, 2)), data.models)
+    e = evaluate(Foreseeing(even, data.scores, even.costs), even, replicates=FEW)
+    assert e.degenerate
+    assert e.row("zero_test").aiq.value == pytest.approx(0.925)
+    assert e.row("foreseeing").aiq.value == pytest.approx(0.9625)
+
+
+def test_free_models_divide_nothing_by_zero() -> None:
+    data, _ = world_h()
+    free = table(data.scores, np.zeros((400, 2)), data.models)
+    e = evaluate(Foreseeing(free, data.scores, free.costs), free, replicates=FEW)
+    assert e.row("foreseeing").neutral_cost.value == 1.0
+    assert "its cost" not in e.verdict
+
+
+def test_an_evaluation_is_json_with_words_for_infinity() -> None:
+    data, router = world_h()
+    e = evaluate(router, data, replicates=FEW)
+    back = json.loads(json.dumps(e.to_dict(), allow_nan=False))
+    rows = {row["name"]: row for row in back["rows"]}
+    assert rows["foreseeing"]["settings"][0]["worth_usd"] == "inf"
+    assert rows["a"]["neutral_cost"]["value"] == "inf"
+    assert rows["a"]["minus_zero_train"] is None
+    assert back["verdict"] == e.verdict
+
+
+def test_equal_seeds_give_equal_evaluations() -> None:
+    data, router = world_h()
+    one, two, other = (evaluate(router, data, seed=s, replicates=FEW) for s in (1, 1, 2))
+    assert one == two
+    assert one != other
+
+
+def test_a_missing_model_is_named() -> None:
+    data, router = world_h()
+    with pytest.raises(DataError, match="model 'b', which the data lack"):
+        evaluate(router, data.select_models(["a"]))
+
+
+def test_routers_over_different_models_are_refused_by_name() -> None:
+    data, router = world_h()
+    other = Foreseeing(data, router.scores, router.costs)
+    other.models_ = ("a", "z")
+    with pytest.raises(UsageError, match=r"'one' and 'two'.*b, z"):
+        evaluate({"one": router, "two": other}, data)
+
+
+def test_no_complete_prompt_no_router_and_bad_arguments_are_errors() -> None:
+    data, router = world_h()
+    empty = table(np.full((400, 2), np.nan), data.costs, data.models)
+    with pytest.raises(DataError, match="no prompt has"):
+        evaluate(router, empty)
+    with pytest.raises(UsageError, match="at least one router"):
+        evaluate({}, data)
+    with pytest.raises(UsageError, match="worth_usd"):
+        evaluate(router, data, worth_usd=math.nan)
+    with pytest.raises(UsageError, match="replicates"):
+        evaluate(router, data, replicates=0)
+    with pytest.raises(UsageError, match="all 2 models"):
+        evaluate(router, data, train_means=([0.1], [0.1]))
+
+
+def test_a_router_that_knows_training_prompts_only_is_a_bound() -> None:
+    data, router = world_h()
+
+    class Clairvoyant(Foreseeing):
+        knows_only_training_prompts = True
+
+    bound = Clairvoyant(data, data.scores, data.costs)
+    e = evaluate({"bound": bound, "real": router}, data, replicates=FEW)
+    assert (e.router, e.row("bound").kind) == ("real", "oracle")
+    with pytest.raises(UsageError, match="at least one router"):
+        evaluate(bound, data)
+
+
+def test_unknown_rows_are_a_key_error() -> None:
+    data, router, _ = topics(60, signal=True)
+    e = evaluate(router, data, replicates=20)
+    with pytest.raises(KeyError):
+        e.row("nobody")
+    assert e.row("small", "model").kind == "model"
