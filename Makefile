@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format prompts record clean
+.PHONY: help setup demo stop test check format prompts record clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | \
@@ -38,6 +38,9 @@ setup: .venv/.ready ## make .venv with all that the demo, the tests and developm
 
 demo: .venv/.ready $(if $(filter full,$(POOL)),.venv/.ready-full) ## the main job, end to end, on real LLMs
 	@POOL=$(POOL) SERVE=$(SERVE) demo/run.sh
+
+stop: ## end the gateway that the demo left running
+	@demo/stop.sh
 
 test: .venv/.ready ## the tests
 	@$(BIN)/pytest

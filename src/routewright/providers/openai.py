@@ -178,12 +178,17 @@ class HttpStream:
                 raise UpstreamError(f"{self._provider}: an event over {MAX_EVENT_BYTES} bytes")
 
     def _watch(self, event: bytes) -> None:
-        if b'"usage"' in event:
-            for line in event.split(b"\n"):
-                if line.startswith(b"data:"):
-                    self._note_usage(line[5:].strip())
-        elif TERMINAL in event and event.strip() == b"data: " + TERMINAL:
-            self._finished = True
+        # Only events that can matter are looked into: a stream is mostly words.
+        if b'"usage"' not in event and TERMINAL not in event:
+            return
+        for line in event.split(b"\n"):
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].strip()
+            if data == TERMINAL:
+                self._finished = True
+            else:
+                self._note_usage(data)
 
     def _note_usage(self, data: bytes) -> None:
         try:

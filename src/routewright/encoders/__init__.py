@@ -1,0 +1,9 @@
+"""Text → vectors, quick and in numpy alone once learned."""
+
+from __future__ import annotations
+
+from routewright.encoders.features import FEATURES, text_features
+from routewright.encoders.hashed import HashedEncoder
+from routewright.encoders.space import TextSpace, View
+
+__all__ = ["FEATURES", "HashedEncoder", "TextSpace", "View", "text_features"]

@@ -1,0 +1,120 @@
+"""What a router sees of a prompt: its vector, its standardised features, its size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routewright.encoders.features import FEATURES, text_features
+from routewright.encoders.hashed import HashedEncoder
+from routewright.types import Prompt
+
+Floats = NDArray[np.float64]
+
+_REACH = 5.0  # standard deviations: a prompt unlike any other must not run off to infinity
+_FORM = 0.6  # weight of the features beside the vector, by how well tasks are told apart
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """n prompts as numbers.
+
+    Attributes:
+        prompts: the n prompts themselves.
+        embeddings: unit vectors (n, d), float32; d is 0 without an encoder.
+        features: ``FEATURES`` standardised by the training prompts, clipped (n, f).
+        chars: characters of the whole text (n,).
+        wide_chars: characters outside ASCII (n,); tokenizers spend more on them.
+    """
+
+    prompts: Sequence[Prompt]
+    embeddings: NDArray[np.float32]
+    features: Floats
+    chars: Floats
+    wide_chars: Floats
+
+    @property
+    def design(self) -> Floats:
+        """Vectors and features side by side (n, d + f), of like scale, for linear models."""
+        width = self.embeddings.shape[1]
+        return np.hstack([self.embeddings * np.sqrt(max(width, 1)), self.features])
+
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """Where each prompt lies for learners that compare distances (n, d + f), float32.
+
+        Vectors tell the words apart, features the form; together they recognise a kind of task
+        better than either. At most of unit length: shorter where no word is known, so that such
+        a prompt is near to nothing.
+        """
+        length = np.linalg.norm(self.features, axis=1, keepdims=True)
+        form = self.features / np.maximum(length, 1e-9) * _FORM
+        return (np.hstack([self.embeddings, form]) / np.hypot(1.0, _FORM)).astype(np.float32)
+
+
+class TextSpace:
+    """Learns an encoder and the scale of the features from texts, labels unseen.
+
+    Args:
+        dimensions: of the encoder's vectors; 0 leaves the encoder out.
+        seed: of the encoder.
+    """
+
+    def __init__(self, dimensions: int = 128, seed: int = 0) -> None:
+        self.dimensions = dimensions
+        self.seed = seed
+
+    def fit(self, prompts: Sequence[Prompt]) -> Self:
+        """Learn from the prompts' texts."""
+        texts = [prompt.text for prompt in prompts]
+        features = text_features(texts).astype(np.float64)
+        spread = features.std(axis=0)
+        self.mean_ = features.mean(axis=0)
+        self.scale_ = np.where(spread > 1e-9, spread, 1.0)
+        self.encoder_ = (
+            HashedEncoder(self.dimensions, seed=self.seed).fit(texts) if self.dimensions else None
+        )
+        return self
+
+    def view(self, prompts: Sequence[Prompt]) -> View:
+        """See prompts as numbers; each row depends on its own prompt alone."""
+        texts = [prompt.text for prompt in prompts]
+        features = (text_features(texts) - self.mean_) / self.scale_
+        empty = np.zeros((len(texts), 0), dtype=np.float32)
+        return View(
+            prompts=prompts,
+            embeddings=self.encoder_.encode(texts) if self.encoder_ else empty,
+            features=np.clip(features, -_REACH, _REACH),
+            chars=np.array([len(text) for text in texts], dtype=np.float64),
+            wide_chars=np.array(
+                [len(text) - len(text.encode("ascii", "ignore")) for text in texts],
+                dtype=np.float64,
+            ),
+        )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The learned arrays by name."""
+        scale = {"mean": self.mean_, "scale": self.scale_}
+        if self.encoder_ is None:
+            return scale
+        return scale | {f"encoder.{name}": a for name, a in self.encoder_.state().items()}
+
+    @classmethod
+    def restore(cls, arrays: dict[str, NDArray[Any]]) -> TextSpace:
+        """The space that gave these arrays.
+
+        Raises:
+            ValueError: the features are not those of this version.
+        """
+        if arrays["mean"].shape != (len(FEATURES),) or arrays["scale"].shape != (len(FEATURES),):
+            raise ValueError(f"expected {len(FEATURES)} text features")
+        prefix = "encoder."
+        encoder = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+        space = cls(encoder["components"].shape[1] if encoder else 0)
+        space.mean_, space.scale_ = arrays["mean"], arrays["scale"]
+        space.encoder_ = HashedEncoder.restore(encoder) if encoder else None
+        return space

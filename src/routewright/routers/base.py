@@ -1,0 +1,165 @@
+"""What every router is: an estimator that predicts scores and costs, saved as data."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routewright.data.routing_data import RoutingData
+from routewright.encoders import TextSpace, View
+from routewright.errors import DataError
+from routewright.types import Prompt
+
+Floats = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]
+Meta = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a router says of n prompts and m models.
+
+    Attributes:
+        models: the columns.
+        scores: expected scores (n, m), in [0, 1].
+        costs: expected costs (n, m), in US dollars.
+        std: standard errors of the expected scores (n, m).
+    """
+
+    models: tuple[str, ...]
+    scores: Floats
+    costs: Floats
+    std: Floats
+
+
+class BaseRouter(ABC):
+    """Constructor stores, ``fit`` learns and returns self, learned names end in ``_``.
+
+    A family implements ``_fit``, ``_predict_scores``, ``_state`` and ``_restore``. What it sees
+    of a prompt (a ``View``: vector, features, size) and the costs come from the text space and
+    the cost model that every router shares.
+    """
+
+    name: ClassVar[str]
+    knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+
+    models_: tuple[str, ...]
+    train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
+    recommended_worth_usd_: float | None = None
+    out_of_fold_: Predictions | None = None  # kept by families that make them to fit; not saved
+    extra_: Meta
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(self, data: RoutingData) -> Self:
+        """Learn from routing data (n prompts, m >= 2 models; NaN cells tolerated).
+
+        Raises:
+            DataError: fewer than two models, no prompts, or no score at all.
+            MissingExtraError: scikit-learn is not installed.
+        """
+        from routewright.routers.cost import CostModel
+        from routewright.routers.table import column_means, score_means
+
+        check_fit_data(data)
+        self.models_ = data.models
+        self.train_means_ = {
+            "scores": score_means(data),
+            "costs": column_means(data.costs, pessimist=1),
+        }
+        self.space_ = self._space().fit(data.prompts)
+        view = self.space_.view(data.prompts)
+        self.cost_model_ = CostModel().fit(data, view)
+        self.recommended_worth_usd_ = None
+        self.out_of_fold_ = None
+        self._fit(data, view)
+        return self
+
+    def predict(self, prompts: Sequence[Prompt]) -> Predictions:
+        """Predict for n prompts; columns in the order of ``models_``.
+
+        Raises:
+            RuntimeError: the router has not been fitted or loaded.
+        """
+        if not hasattr(self, "models_"):
+            raise RuntimeError(f"{type(self).__name__} is not fitted: call fit(data) first")
+        view = self.space_.view(prompts)
+        scores, std = self._predict_scores(view)
+        return Predictions(
+            models=self.models_,
+            scores=np.clip(scores, 0.0, 1.0),
+            costs=self._predict_costs(view),
+            std=std,
+        )
+
+    def params(self) -> dict[str, Any]:
+        """What the constructor was given, by name."""
+        names = inspect.signature(type(self)).parameters
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, path: str | Path, *, extra: Meta | None = None) -> None:
+        """Write the artefact folder: ``arrays.safetensors`` and ``manifest.json``.
+
+        Args:
+            path: the folder; an artefact that stands there is replaced.
+            extra: JSON values to keep beside the router, given back as ``extra_``.
+        """
+        from routewright.routers.artefact import save_router
+
+        save_router(self, Path(path), extra or {})
+
+    @staticmethod
+    def load(path: str | Path) -> BaseRouter:
+        """Read an artefact folder back; predictions are bit for bit those of the saved router.
+
+        Raises:
+            ArtefactError: damaged, foreign, or of another version.
+        """
+        from routewright.routers.artefact import load_router
+
+        return load_router(Path(path))
+
+    def _space(self) -> TextSpace:
+        """The text space to fit; a family that needs no vectors takes 0 dimensions."""
+        return TextSpace(seed=self.seed)
+
+    def _predict_costs(self, view: View) -> Floats:
+        return self.cost_model_.predict(view)
+
+    @abstractmethod
+    def _fit(self, data: RoutingData, view: View) -> None:
+        """Learn; ``view`` is what the text space sees of the data's prompts."""
+
+    @abstractmethod
+    def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
+        """Expected scores (n, m) and their standard errors (n, m)."""
+
+    @abstractmethod
+    def _state(self) -> tuple[Arrays, Meta]:
+        """What was learned: finite arrays by name, and JSON values."""
+
+    @abstractmethod
+    def _restore(self, arrays: Arrays) -> None:
+        """Take back the arrays that ``_state`` gave; its JSON values are for readers only."""
+
+
+def check_fit_data(data: RoutingData) -> None:
+    """Refuse data that no router can learn from.
+
+    Raises:
+        DataError: naming what is missing.
+    """
+    if len(data.models) < 2:
+        raise DataError(f"{data.name}: a router needs at least two models, got {data.models}")
+    if not len(data):
+        raise DataError(f"{data.name}: no prompts to learn from")
+    if not np.isfinite(data.scores).any():
+        raise DataError(f"{data.name}: no score in the table; run routewright judge first")

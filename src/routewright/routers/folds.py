@@ -1,0 +1,23 @@
+"""Folds that never split a group."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def group_folds(groups: NDArray[np.str_], count: int = 5, seed: int = 0) -> list[NDArray[np.intp]]:
+    """Rows of each fold; rows of one group share a fold, and folds are of like size.
+
+    Groups are shuffled, then handed out largest first to the smallest fold. Fewer groups than
+    ``count`` give fewer folds.
+    """
+    names, code, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled = np.zeros(min(count, len(names)), dtype=np.int64)
+    home = np.empty(len(names), dtype=np.intp)
+    for group in order:
+        home[group] = np.argmin(filled)
+        filled[home[group]] += sizes[group]
+    return [np.flatnonzero(home[code] == fold) for fold in range(len(filled))]

@@ -1,0 +1,161 @@
+"""Ridge regression in closed form, one per column, with the penalty chosen leaving one out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ALPHAS = tuple(float(a) for a in np.geomspace(1, 1e5, 16))
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """Fitted coefficients for m columns.
+
+    Attributes:
+        coef: (f, m).
+        intercept: (m,).
+        centre: feature means (f,) about which the leverage is taken.
+        inverse: (XᵀX + αI)⁻¹ over all rows (f, f).
+        sigma: leave-one-out root mean squared error of each column (m,).
+        alpha: the penalty chosen.
+    """
+
+    coef: Floats
+    intercept: Floats
+    centre: Floats
+    inverse: Floats
+    sigma: Floats
+    alpha: float
+
+    def predict(self, x: Floats) -> Floats:
+        """Predictions (n, m); a row's result does not depend on the other rows."""
+        rows = np.array([row @ self.coef for row in x])
+        return rows.reshape(-1, len(self.intercept)) + self.intercept
+
+    def leverage(self, x: Floats) -> Floats:
+        """xᵀ(XᵀX + αI)⁻¹x of each row (n,)."""
+        moved = x - self.centre
+        return np.array([row @ self.inverse @ row for row in moved]).reshape(len(x))
+
+
+def fit_ridge(
+    x: Floats,
+    y: Floats,
+    fallback: Floats,
+    loss: Callable[[Floats, Floats], float],
+    alphas: tuple[float, ...] = ALPHAS,
+) -> tuple[Ridge, Floats]:
+    """Fit y (n, m) with NaN holes on x (n, f); also give the leave-one-out predictions (n, m).
+
+    The hat matrix gives leave-one-out predictions in closed form (Allen's PRESS), so every
+    penalty is tried at the price of one eigendecomposition per pattern of holes.
+
+    Args:
+        x: inputs.
+        y: targets; a column with fewer than two known values gets its ``fallback``.
+        fallback: (m,).
+        loss: of leave-one-out predictions against y; the penalty with the least is taken.
+        alphas: penalties to try.
+    """
+    tries = np.array(alphas)
+    left_out = np.tile(fallback, (len(tries), len(x), 1))
+    solved = list(_by_pattern(y))
+    for rows, columns in solved:
+        for i, guess in enumerate(_press(x[rows], y[np.ix_(rows, columns)], tries)):
+            left_out[i][np.ix_(rows, columns)] = guess
+    losses = [loss(guess, y) for guess in left_out]
+    # Of equal losses the strongest penalty: where nothing can be learned, learn nothing.
+    best = max(i for i, value in enumerate(losses) if value <= min(losses) + 1e-15)
+    alpha = float(tries[best])
+    coef = np.zeros((x.shape[1], y.shape[1]))
+    intercept = fallback.astype(np.float64).copy()
+    for rows, columns in solved:
+        mean_x, mean_y = x[rows].mean(axis=0), y[np.ix_(rows, columns)].mean(axis=0)
+        moved = x[rows] - mean_x
+        gram = moved.T @ moved + alpha * np.eye(x.shape[1])
+        coef[:, columns] = np.linalg.solve(gram, moved.T @ (y[np.ix_(rows, columns)] - mean_y))
+        intercept[columns] = mean_y - mean_x @ coef[:, columns]
+    moved = x - x.mean(axis=0)
+    known = np.isfinite(y)
+    squares = np.where(known, left_out[best] - np.where(known, y, 0.0), 0.0) ** 2
+    fitted = Ridge(
+        coef=coef,
+        intercept=intercept,
+        centre=x.mean(axis=0),
+        inverse=np.asarray(
+            np.linalg.inv(moved.T @ moved + alpha * np.eye(x.shape[1])), dtype=np.float64
+        ),
+        sigma=np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)),
+        alpha=alpha,
+    )
+    return fitted, left_out[best]
+
+
+def fit_score_ridge(
+    x: Floats, scores: Floats, mu: Floats, alphas: tuple[float, ...] = ALPHAS
+) -> Ridge:
+    """Ridge for scores: how hard a prompt is for all, plus how models differ on it.
+
+    The two parts need different penalties: difficulty shows in every column at once, while
+    differences are faint, and a choice hangs on them alone. Each part's penalty is the one that
+    predicts that part best; the parts are linear, so their coefficients add up to one Ridge.
+
+    Args:
+        x: inputs (n, f).
+        scores: (n, m), NaN where unknown.
+        mu: training means (m,), also what a model never scored is predicted.
+        alphas: penalties to try.
+    """
+    known = np.isfinite(scores)
+    moved = np.where(known, scores - mu, np.nan)
+    count = known.sum(axis=1)
+    total = np.where(known, moved, 0.0).sum(axis=1)
+    level = np.where(count > 0, total / np.maximum(count, 1), np.nan)[:, None]
+    hard, _ = fit_ridge(x, level, np.zeros(1), squared_error, alphas)
+    differ, _ = fit_ridge(x, moved - level, np.zeros(len(mu)), squared_error, alphas)
+    never = ~known.any(axis=0)
+    coef, intercept = hard.coef + differ.coef, hard.intercept + differ.intercept + mu
+    return replace(
+        differ,
+        coef=np.where(never, 0.0, coef),
+        intercept=np.where(never, mu, intercept),
+        sigma=np.where(never, 0.5, np.hypot(hard.sigma, differ.sigma)),
+    )
+
+
+def squared_error(predicted: Floats, target: Floats) -> float:
+    """Mean squared error over the known cells of the target."""
+    known = np.isfinite(target)
+    error = np.where(known, predicted - np.where(known, target, 0.0), 0.0)
+    return float((error**2).sum() / max(int(known.sum()), 1))
+
+
+def _by_pattern(y: Floats) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Columns that share their known rows, with those rows; hopeless columns are left out."""
+    patterns: dict[bytes, list[int]] = {}
+    known = np.isfinite(y)
+    for column in range(y.shape[1]):
+        patterns.setdefault(known[:, column].tobytes(), []).append(column)
+    for columns in patterns.values():
+        rows = np.flatnonzero(known[:, columns[0]])
+        if len(rows) >= 2:
+            yield rows, np.array(columns)
+
+
+def _press(x: Floats, y: Floats, alphas: Floats) -> Iterator[Floats]:
+    n = len(x)
+    moved, mean = x - x.mean(axis=0), y.mean(axis=0)
+    values, vectors = np.linalg.eigh(moved.T @ moved)
+    values = np.maximum(values, 0.0)
+    turned = moved @ vectors
+    target = turned.T @ (y - mean)
+    for alpha in alphas:
+        fitted = turned @ (target / (values + alpha)[:, None]) + mean
+        leverage = (turned**2 / (values + alpha)).sum(axis=1) + 1 / n
+        yield y - (y - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]

@@ -1,0 +1,1 @@
+"""The gateway: a decision and a relay behind an OpenAI-compatible endpoint."""

@@ -1,0 +1,149 @@
+"""Settings → everything that answering takes: pool, router, providers, ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from pathlib import Path
+
+import msgspec
+
+from routewright.catalog import known_models
+from routewright.config import GatewaySettings, Settings
+from routewright.errors import ConfigError
+from routewright.protocols import Provider
+from routewright.providers import make_providers
+from routewright.routers.base import BaseRouter
+from routewright.serve.decider import Decider
+from routewright.serve.ledger import Ledger
+from routewright.serve.relay import Relay
+from routewright.serve.wire import AUTO
+from routewright.types import Model
+
+
+def with_flags(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    artefact: str | Path | None = None,
+    worth_usd: float | None = None,
+) -> Settings:
+    """Settings with what a flag or an argument says instead; None leaves a setting alone.
+
+    Raises:
+        ConfigError: ``worth_usd`` is negative or not a number.
+    """
+    if worth_usd is not None and (math.isnan(worth_usd) or worth_usd < 0):
+        raise ConfigError(f"worth_usd must be 0 or more, not {worth_usd}")
+    flags = {
+        "host": host,
+        "port": port,
+        # A flag's path is relative to where the command runs, not to the file's folder.
+        "artefact": None if artefact is None else str(Path(artefact).absolute()),
+        "worth_usd": worth_usd,
+    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    gateway: GatewaySettings = msgspec.structs.replace(settings.gateway, **given)
+    return msgspec.structs.replace(settings, gateway=gateway)
+
+
+def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decider:
+    """The decider of a configuration; its artefact is read unless ``router`` is given.
+
+    Raises:
+        ConfigError: pool, router and settings do not fit together.
+        ArtefactError: the artefact cannot be used.
+    """
+    gateway = settings.gateway
+    if AUTO in settings.models:
+        raise ConfigError(f'models.{AUTO}: the name "{AUTO}" means routing; choose another')
+    artefact = settings.path(gateway.artefact) if gateway.artefact else None
+    if router is None and artefact is not None:
+        router = BaseRouter.load(artefact)
+    worth_usd = gateway.worth_usd
+    if worth_usd is None and router is not None:
+        worth_usd = router.recommended_worth_usd_
+    return Decider(
+        tuple(_as_served(model, settings) for model in settings.pool()),
+        router,
+        worth_usd,
+        gateway.default_model,
+        artefact=artefact.name if artefact else "",
+    )
+
+
+def decider_of_artefact(path: str | Path, worth_usd: float | None = None) -> Decider:
+    """A decider whose pool is what the artefact knows: enough to decide, not to call.
+
+    Raises:
+        ConfigError: no willingness to pay is given or recommended.
+        ArtefactError: the artefact cannot be used.
+    """
+    router = BaseRouter.load(path)
+    pool = (known_models().get(n) or Model(name=n, provider="") for n in router.models_)
+    if worth_usd is None:
+        worth_usd = router.recommended_worth_usd_
+    return Decider(tuple(pool), router, worth_usd, "", artefact=Path(path).name)
+
+
+class Gateway:
+    """What stands behind the HTTP server and behind the in-process client.
+
+    Building it checks the configuration and opens nothing; ``start`` opens and loads.
+
+    Raises:
+        ConfigError: pool, router and settings do not fit together, or a key is not set.
+        ArtefactError: the artefact cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, router: BaseRouter | None = None) -> None:
+        self.settings = settings
+        self.decider = make_decider(settings, router)
+        used = {model.provider for model in self.decider.pool.values()}
+        wanted = {name: given for name, given in settings.providers.items() if name in used}
+        self.providers: dict[str, Provider] = make_providers(
+            msgspec.structs.replace(settings, providers=wanted)
+        )
+        decisions = settings.gateway.decisions
+        self.ledger = Ledger(settings.path(decisions) if decisions else None)
+        self.relay = Relay(self.decider, self.providers, self.ledger)
+        self.ready = False
+
+    async def start(self, *, preload: bool = True) -> None:
+        """Open providers and journal, and load local models, all at once; then be ready.
+
+        Raises:
+            RoutewrightError: an extra, a weight file or the journal is missing or unusable.
+        """
+        await self.ledger.start()
+        await asyncio.gather(*(provider.start() for provider in self.providers.values()))
+        if preload:
+            await self._load()
+        self.ready = True
+
+    async def aclose(self) -> None:
+        """Write what is queued and let go of everything; safe to call twice."""
+        self.ready = False
+        await self.ledger.aclose()
+        await asyncio.gather(*(provider.aclose() for provider in self.providers.values()))
+
+    async def _load(self) -> None:
+        from routewright.providers.local import LocalProvider
+
+        loads = [
+            provider.load(model)
+            for model in self.decider.pool.values()
+            if isinstance(provider := self.providers[model.provider], LocalProvider)
+        ]
+        await asyncio.gather(*loads)
+
+
+def _as_served(model: Model, settings: Settings) -> Model:
+    """The model with the window it has here: a local one may be run with less than its own."""
+    from routewright.providers.local import CONTEXT_TOKENS
+
+    if settings.providers[model.provider].kind != "local":
+        return model
+    window = min(model.context_window or CONTEXT_TOKENS, CONTEXT_TOKENS)
+    return msgspec.structs.replace(model, context_window=window)

@@ -1,0 +1,167 @@
+"""Runs the gateway over HTTP on a loopback address until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+
+import uvicorn
+
+from routewright.errors import ConfigError
+from routewright.serve.app import BODY_TIMEOUT_S, create_app
+from routewright.serve.gateway import Gateway
+
+DRAIN_S = 30  # how long running requests may take to end after SIGTERM
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; port 0 takes a free one.
+
+    Raises:
+        ConfigError: the address is not loopback, or the port cannot be had.
+    """
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError as error:
+        raise ConfigError(f"host {host!r} is not an IP address; use 127.0.0.1") from error
+    if not address.is_loopback:
+        raise ConfigError(
+            f"host {host} is reachable from other machines and the gateway has no keys yet; "
+            "use 127.0.0.1"
+        )
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"port {port} does not exist; use 1 to 65535, or 0 for a free one")
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((str(address), port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigError(
+                f"port {port} on {host} is taken; stop the program that has it, or choose "
+                "another with --port"
+            ) from error
+        raise ConfigError(f"port {port} on {host}: {error.strerror}; choose another") from error
+    return listener
+
+
+async def serve(
+    gateway: Gateway,
+    *,
+    on_ready: Callable[[str], None] = lambda _: None,
+    stop: asyncio.Event | None = None,
+    body_timeout_s: float = BODY_TIMEOUT_S,
+) -> None:
+    """Bind, load, announce and serve until SIGTERM or SIGINT; then drain and write everything.
+
+    While models load, the port is open and ``/healthz`` answers 503.
+
+    Args:
+        gateway: what to serve; its settings name host and port.
+        on_ready: called with the base URL once every request can be answered.
+        stop: ends the server as a signal would, for servers outside the main thread.
+        body_timeout_s: how long a request body may take to arrive.
+
+    Raises:
+        ConfigError: the address cannot be had.
+        RoutewrightError: the gateway could not be started.
+    """
+    host, port = gateway.settings.gateway.host, gateway.settings.gateway.port
+    with bind(host, port) as listener:
+        server = _Server(
+            uvicorn.Config(
+                create_app(gateway, body_timeout_s=body_timeout_s),
+                http="httptools",  # refuses request smuggling that h11 lets through
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            with _signals(server), _stopping(server, stop):
+                starting = asyncio.create_task(gateway.start())
+                await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    await starting
+                    on_ready(_url(listener))
+                else:
+                    starting.cancel()
+                    await asyncio.gather(starting, return_exceptions=True)
+                await serving
+        finally:
+            server.should_exit = True
+            await serving
+            await _end(server.server_state.tasks)
+            await gateway.aclose()
+
+
+async def _end(late: set[asyncio.Task[None]]) -> None:
+    """End requests that outlived the drain, so that their rows are queued before the last write."""
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Without uvicorn's signal handling, which would end the process before the last rows."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _signals(server: uvicorn.Server) -> Generator[None]:
+    """The first signal drains, the second stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, _exit, server)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _exit(server: uvicorn.Server) -> None:
+    server.force_exit = server.should_exit
+    server.should_exit = True
+
+
+@contextlib.contextmanager
+def _stopping(server: uvicorn.Server, stop: asyncio.Event | None) -> Generator[None]:
+    if stop is None:
+        yield
+        return
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

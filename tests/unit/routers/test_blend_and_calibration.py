@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from routewright.routers.blend import SHARES, fit_weights
+from routewright.routers.calibration import fit_calibration
+
+
+def members(n, seed=0, good=1):
+    """Four members of which ``good`` knows the truth and the others guess."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((n, 2))
+    guesses = np.array([np.full((n, 2), 0.5), *rng.random((3, n, 2))])
+    guesses[good] = truth
+    return guesses, truth
+
+
+@pytest.mark.parametrize("good", [1, 2, 3])
+def test_the_member_that_knows_gets_the_weight(good):
+    guesses, truth = members(1_200, good=good)
+    weights = fit_weights(guesses, truth)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
+    assert weights[good] > 0.99
+
+
+@pytest.mark.parametrize("n", [300, 1_200])
+def test_where_nobody_knows_the_constant_gets_the_weight(n):
+    guesses, _ = members(n)
+    noise = np.random.default_rng(9).random((n, 2))
+    assert fit_weights(guesses, noise)[0] > 0.9
+
+
+def test_with_few_labels_only_the_constants_share_is_learned():
+    guesses, truth = members(999)
+    weights = fit_weights(guesses, truth)
+    assert weights[1:] / weights[1:].sum() == pytest.approx(SHARES[1:])
+
+
+def test_labels_are_counted_not_rows():
+    guesses, truth = members(1_200)
+    truth[999:] = np.nan
+    weights = fit_weights(guesses, truth)
+    assert weights[1:] / weights[1:].sum() == pytest.approx(SHARES[1:])
+
+
+@pytest.mark.parametrize("n", [500, 1_500])
+def test_equal_scores_leave_the_constant_alone(n):
+    guesses = np.full((4, n, 2), 0.5)
+    assert fit_weights(guesses, np.ones((n, 2))).tolist() == [1, 0, 0, 0]
+
+
+def calibrated_world(n, bend, seed=0):
+    rng = np.random.default_rng(seed)
+    raw = rng.random((n, 2))
+    return raw, (rng.random((n, 2)) < bend(raw)).astype(float)
+
+
+def miss(told, truth):
+    return float(np.abs(told - truth).mean())
+
+
+def test_under_200_labels_nothing_is_bent():
+    raw, scores = calibrated_world(199, lambda p: p**3)
+    assert fit_calibration(raw, scores).apply(raw) == pytest.approx(raw, abs=1e-9)
+
+
+def test_timid_scores_are_stretched():
+    """True chances run from 0 to 1 where the raw scores stay near a half."""
+
+    def bend(p):
+        return np.clip((p - 0.5) * 4 + 0.5, 0, 1)
+
+    rng = np.random.default_rng(0)
+    raw = rng.uniform(0.4, 0.6, (800, 2))
+    scores = (rng.random((800, 2)) < bend(raw)).astype(float)
+    told = fit_calibration(raw, scores).apply(raw)
+    assert miss(told, bend(raw)) < 0.6 * miss(raw, bend(raw))
+
+
+def test_a_step_that_no_logistic_map_can_follow_is_followed_with_many_labels():
+    def bend(p):
+        return np.where(p < 0.3, 0.1, np.where(p < 0.6, 0.15, 0.9))
+
+    raw, scores = calibrated_world(6_000, bend)
+    assert miss(fit_calibration(raw, scores).apply(raw), bend(raw)) < 0.05
+
+
+def test_well_calibrated_scores_stay_nearly_as_they_are():
+    raw, scores = calibrated_world(3_000, lambda p: p)
+    assert miss(fit_calibration(raw, scores).apply(raw), raw) < 0.03
+
+
+@pytest.mark.parametrize("n", [100, 500, 3_000])
+def test_order_is_kept_without_ties(n):
+    raw, scores = calibrated_world(n, lambda p: np.where(p < 0.5, 0.2, 0.8))
+    told = fit_calibration(raw, scores).apply(raw)
+    assert told.min() >= 0
+    assert told.max() <= 1
+    for column in range(2):
+        assert (np.diff(told[np.argsort(raw[:, column]), column]) > 0).all()
+
+
+def test_holes_are_skipped():
+    raw, scores = calibrated_world(2_000, lambda p: p**2)
+    scores[::2, 0] = np.nan
+    scores[:, 1] = np.nan
+    told = fit_calibration(raw, scores).apply(raw)
+    assert miss(told[:, 0], raw[:, 0] ** 2) < 0.05
+    assert told[:, 1] == pytest.approx(raw[:, 1], abs=1e-9)
