@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Fitted on the same training prompts, so that the table shows what the router adds to them.
 RIVALS = ("length", "knn", "ridge")
 FEWEST_FOR_RIVALS = 30
+TRUSTED_KAPPA = 0.6
 
 
 @click.command(name="evaluate")
@@ -105,8 +106,22 @@ def notes(data: Path, manifest: Any, seen: int) -> list[Note]:
         found.append(Note("How the answers were collected", facts, text="SHA-256 of each model."))
     agreement = _read_json(data / "agreement.json")
     if agreement:
-        found.append(Note("How well the LLM judge agrees with the graders", agreement))
+        kappa = agreement["weighted_kappa"]
+        found.append(
+            Note("How well the LLM judge agrees with the graders", agreement, text=_in_words(kappa))
+        )
     return found
+
+
+def _in_words(kappa: float) -> str:
+    """What a weighted kappa means for the scores that the judge gave."""
+    if kappa >= TRUSTED_KAPPA:
+        return f"Weighted kappa is {kappa:.2f}: the judge's scores are fit to train a router."
+    return (
+        f"Weighted kappa is only {kappa:.2f}, below the {TRUSTED_KAPPA} that scores should reach "
+        "before a router learns from them: read the judged tasks' rows with caution, or take a "
+        "stronger judge. Verified answers are not touched by this."
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

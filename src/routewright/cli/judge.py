@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from routewright.errors import DataError
 from routewright.types import Answer, AnswerState, Model, Prompt
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def command(
     from routewright.data.prompt_file import load_prompts
     from routewright.judge.run import verify_rows
 
+    if not (folder / PROMPTS_FILE).is_file():
+        raise DataError(f"{folder}: no answers here; run routewright collect --out {folder} first")
     settings = load_settings(config)
     judge = (
         find_model(judge_name, settings.pool() if judge_name in settings.models else None)

@@ -13,6 +13,9 @@ from routewright.routers.folds import group_folds
 KEEP = 0.99
 """Share of the best single model's mean score that the recommended setting keeps."""
 
+SAVING = 0.1
+"""Share of the best single model's cost below which a saving is not what a router is for."""
+
 
 def recommend_worth(router: BaseRouter, data: RoutingData, *, keep: float = KEEP) -> float:
     """The knob, in dollars for one whole unit of score, that keeps quality at least cost.
@@ -49,8 +52,9 @@ def out_of_fold(router: BaseRouter, data: RoutingData, *, folds: int = 5) -> Pre
 def best_worth(predicted: Predictions, data: RoutingData, *, keep: float = KEEP) -> float:
     """The cheapest setting that keeps ``keep`` of the best single model's mean score.
 
-    Only prompts with every score and cost count. Where no setting keeps that much, the setting
-    for quality alone is returned, as a finite number.
+    Only prompts with every score and cost count. Where that would save less than ``SAVING``
+    (the best single model is itself cheap, say), the router is for quality instead: the setting
+    is then the cheapest that keeps ``keep`` of the best score it reaches.
 
     Raises:
         DataError: no prompt has every model's score and cost.
@@ -61,13 +65,18 @@ def best_worth(predicted: Predictions, data: RoutingData, *, keep: float = KEEP)
     scores, costs = data.scores[rows], data.costs[rows]
     told, priced = predicted.scores[rows], predicted.costs[rows]
     line = np.arange(len(rows))
-    floor = keep * scores.mean(axis=0).max()
     # Beyond the first finite setting nothing changes, so infinity itself isn't needed.
     settings = [float(w) for w in worth_grid(told, priced) if np.isfinite(w)]
-    best, least = settings[0], np.inf
-    for worth in settings:
-        chosen = choose(told, priced, worth)
-        cost = float(costs[line, chosen].mean())
-        if float(scores[line, chosen].mean()) >= floor - 1e-12 and cost < least:
-            best, least = worth, cost
-    return best
+    chosen = [choose(told, priced, worth) for worth in settings]
+    reached = np.array([float(scores[line, each].mean()) for each in chosen])
+    paid = np.array([float(costs[line, each].mean()) for each in chosen])
+    single = int(scores.mean(axis=0).argmax())
+
+    def cheapest_above(floor: float) -> int | None:
+        kept = np.flatnonzero(reached >= keep * floor - 1e-12)
+        return int(kept[np.argmin(paid[kept])]) if kept.size else None
+
+    at = cheapest_above(float(scores[:, single].mean()))
+    if at is None or paid[at] > (1 - SAVING) * costs[:, single].mean():
+        at = cheapest_above(float(reached.max()))
+    return settings[at or 0]
