@@ -34,6 +34,6 @@ ask() {
     -d "{\"model\": \"auto\", \"max_tokens\": 128, \"temperature\": 0, \"messages\": [{\"role\": \"user\", \"content\": \"$1\"}]}" |
     .venv/bin/python demo/show_answer.py
 }
-ask "@EASY"
-ask "@HARD"
+ask "Write one sentence about the sea."
+ask "Write a Python function is_prime(n). Only the code, no explanation."
 printf '\nThe gateway is running: http://127.0.0.1:%s/v1 (model: auto). Log: %s. Stop it with: make stop\n' "$port" "$out/gateway.log"

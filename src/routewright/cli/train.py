@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
 import click
+
+from routewright.errors import DataError
 
 
 @click.command(name="train")
@@ -44,6 +47,9 @@ def command(
     training = table.subset(rows)
     started = time.monotonic()
     router.fit(training)
+    if router.recommended_worth_usd_ is None and not router.knows_only_training_prompts:
+        with suppress(DataError):  # too little data to recommend from; serve then asks for a worth
+            router.recommended_worth_usd_ = routers.recommend_worth(router, training)
     groups = sorted({group_digest(group) for group in training.groups})
     router.save(
         out,
