@@ -21,8 +21,8 @@ demo/stop.sh quietly
 printf '\n\033[1m$ %s\033[0m\n' "$rw serve --config $config --port $port &"
 setsid nohup $rw serve --config $config --port "$port" > $out/gateway.log 2>&1 < /dev/null &
 echo $! > $out/gateway.pid
-for _ in $(seq 300); do
-  curl --silent --fail --output /dev/null "http://127.0.0.1:$port/healthz" && break
+# The log, not the port, says that it is ready: somebody else may hold the port.
+until grep --quiet '^listening' $out/gateway.log; do
   kill -0 "$(cat $out/gateway.pid)" 2> /dev/null || { cat $out/gateway.log; exit 1; }
   sleep 0.2
 done
