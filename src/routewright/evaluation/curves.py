@@ -81,14 +81,14 @@ class Curves:
         For hulls only: a path may reach a score, lose it and reach it again.
         """
         x, y = self.costs, self.scores
-        # A mean reached through other sums may differ from its twin in the last bits.
-        wanted = scores - 1e-12
-        after = (y < wanted[:, None]).sum(axis=1)
+        # A mean reached through other sums may differ from its twin in the last bits: which
+        # vertices stand around a score allows for that, how far along the edge it lies does not.
+        after = (y < (scores - 1e-12)[:, None]).sum(axis=1)
         never, rows = after == y.shape[1], np.arange(len(y))
         after = np.minimum(after, y.shape[1] - 1)
         before = np.maximum(after - 1, 0)
         rise = y[rows, after] - y[rows, before]
-        share = np.where(rise > 0, (wanted - y[rows, before]) / np.where(rise > 0, rise, 1), 1.0)
+        share = np.where(rise > 0, (scores - y[rows, before]) / np.where(rise > 0, rise, 1), 1.0)
         cost = x[rows, before] + np.clip(share, 0, 1) * (x[rows, after] - x[rows, before])
         return np.where(never, np.inf, cost)
 

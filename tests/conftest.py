@@ -1,0 +1,11 @@
+"""Settings of the whole suite."""
+
+import os
+
+from hypothesis import settings
+
+# Every run tries the same examples, so that a change fails because of what it changed.
+# HYPOTHESIS_PROFILE=explore looks for new ones, many more of them.
+settings.register_profile("default", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
