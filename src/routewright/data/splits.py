@@ -50,30 +50,6 @@ def split(data: RoutingData, *, holdout: float, seed: int) -> tuple[Rows, Rows]:
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
-def group_folds(groups: Names, tasks: Names, k: int, seed: int) -> Rows:
-    """The fold of every row, in 0..k-1 (n,).
-
-    Rows of one group share a fold, the folds' sizes differ by at most the largest group, and the
-    rows of every task spread over the folds. No fold is empty.
-
-    Raises:
-        ConfigError: fewer than two folds.
-        DataError: fewer groups than folds, or ``groups`` and ``tasks`` differ in length.
-    """
-    if k < 2:
-        raise ConfigError(f"{k} folds asked for; cross-fitting needs at least 2")
-    group_of_row, sizes, order, rng = _shuffled(groups, tasks, seed)
-    if len(sizes) < k:
-        raise DataError(f"{len(sizes)} groups of prompts do not fill {k} folds; ask for fewer")
-    fold = np.zeros(len(sizes), dtype=np.intp)
-    load = np.zeros(k, dtype=np.intp)
-    for group in order:
-        lightest = np.flatnonzero(load == load.min())
-        fold[group] = lightest[rng.integers(len(lightest))]
-        load[fold[group]] += sizes[group]
-    return fold[group_of_row]
-
-
 def _shuffled(
     groups: Names, tasks: Names, seed: int
 ) -> tuple[Rows, Rows, Rows, np.random.Generator]:

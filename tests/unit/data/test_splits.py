@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routewright.data import RoutingData
-from routewright.data.splits import group_folds, split
+from routewright.data.splits import split
 from routewright.errors import ConfigError, DataError
 from routewright.types import Prompt
 
@@ -94,39 +94,3 @@ def test_an_impossible_share_is_refused(holdout: float) -> None:
 def test_one_question_cannot_be_split() -> None:
     with pytest.raises(DataError, match="cannot be split"):
         split(data_of([(0, 0), (0, 0)]), holdout=0.5, seed=0)
-
-
-@given(pairs=many_groups, k=st.integers(2, 6), seed=seeds)
-def test_folds_part_no_group_and_are_even(pairs: list[tuple[int, int]], k: int, seed: int) -> None:
-    data = data_of(pairs)
-    if len(set(data.groups)) < k:
-        with pytest.raises(DataError, match="do not fill"):
-            group_folds(data.groups, data.tasks, k, seed)
-        return
-    fold = group_folds(data.groups, data.tasks, k, seed)
-    for group in set(data.groups):
-        assert len(set(fold[data.groups == group])) == 1
-    sizes = np.bincount(fold, minlength=k)
-    assert len(sizes) == k
-    assert sizes.min() >= 1
-    assert np.ptp(sizes) <= largest(data.groups)
-    assert np.array_equal(fold, group_folds(data.groups, data.tasks, k, seed))
-
-
-@given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=6), seed=seeds)
-def test_every_task_spreads_over_the_folds(sizes: list[int], seed: int) -> None:
-    tasks = np.repeat([f"t{task}" for task in range(len(sizes))], sizes)
-    groups = [f"g{row}" for row in range(len(tasks))]
-    if len(groups) < 3:
-        return
-    fold = group_folds(groups, tasks, 3, seed)
-    for task in set(tasks):
-        assert np.ptp(np.bincount(fold[tasks == task], minlength=3)) <= 2
-
-
-def test_folds_need_two_of_them_and_one_task_per_row() -> None:
-    with pytest.raises(ConfigError, match="at least 2"):
-        group_folds(["a", "b"], ["", ""], 1, 0)
-    with pytest.raises(DataError, match="one of each per row"):
-        group_folds(["a", "b"], [""], 2, 0)
-    assert sorted(group_folds(["a", "b"], ["", ""], 2, 0)) == [0, 1]
