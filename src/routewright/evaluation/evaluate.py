@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from routewright import policy
 from routewright.data.routing_data import RoutingData
 from routewright.errors import DataError, UsageError
-from routewright.evaluation.bench import Bench, Policy
-from routewright.evaluation.bootstrap import REPLICATES
-from routewright.evaluation.calibration import calibration
-from routewright.evaluation.oracle import oracle_curve
+from routewright.evaluation.contest import Contest, Policy
 from routewright.evaluation.results import Evaluation, TaskRow
-from routewright.evaluation.sweep import sweep
 from routewright.evaluation.verdict import verdict
+from routewright.metrics.bootstrap import REPLICATES
+from routewright.metrics.calibration import calibration
+from routewright.metrics.oracle import oracle_curve
+from routewright.metrics.sweep import sweep
 from routewright.protocols import Predicted, Router
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def evaluate(
         raise UsageError(f"replicates must be 1 or more, not {replicates}")
     if worth_usd is not None and not worth_usd >= 0:
         raise UsageError(f"worth_usd must be 0 or more, not {worth_usd}")
-    bench = Bench(
+    contest = Contest(
         models=models,
         scores=test.scores,
         costs=test.costs,
@@ -82,12 +82,12 @@ def evaluate(
         seed=seed,
         train_points=_train_points(train_means, len(models)),
     )
-    swept = {name: _routed(bench, name, each, test, worth_usd) for name, each in routers.items()}
-    policies = [*_singles(bench), *_baselines(bench, baselines), *swept.values()]
-    rows = tuple(bench.rows(policies))
-    instead = _instead(bench, worth_usd)
+    swept = {name: _routed(contest, name, each, test, worth_usd) for name, each in routers.items()}
+    policies = [*_singles(contest), *_baselines(contest, baselines), *swept.values()]
+    rows = tuple(contest.rows(policies))
+    instead = _instead(contest, worth_usd)
     judged = next(row for row in reversed(rows) if row.name == main)
-    pays, line = verdict(judged, rows[bench.best], instead)
+    pays, line = verdict(judged, rows[contest.best], instead)
     return Evaluation(
         data=data.name,
         models=models,
@@ -96,15 +96,15 @@ def evaluate(
         groups=len(np.unique(test.groups)),
         replicates=replicates,
         seed=seed,
-        c_min=bench.c_min,
-        c_max=bench.c_max,
-        degenerate=bench.c_max <= bench.c_min,
+        c_min=contest.c_min,
+        c_max=contest.c_max,
+        degenerate=contest.c_max <= contest.c_min,
         router=main,
-        best_model=models[bench.best],
+        best_model=models[contest.best],
         instead=instead,
         worth_usd=worth_usd,
         rows=rows,
-        tasks=tuple(_tasks(bench, test.tasks, swept[main])),
+        tasks=tuple(_tasks(contest, test.tasks, swept[main])),
         pays=pays,
         verdict=line,
     )
@@ -145,58 +145,58 @@ def _train_points(means: tuple[ArrayLike, ArrayLike] | None, m: int) -> Floats |
     return np.column_stack([costs, scores])
 
 
-def _singles(bench: Bench) -> Iterator[Policy]:
-    for column, model in enumerate(bench.models):
+def _singles(contest: Contest) -> Iterator[Policy]:
+    for column, model in enumerate(contest.models):
         one = [column]
         yield Policy(
-            model, "model", bench.scores[:, one], bench.costs[:, one], 0, _only(bench, column)
+            model, "model", contest.scores[:, one], contest.costs[:, one], 0, _only(contest, column)
         )
 
 
-def _only(bench: Bench, column: int) -> Floats:
-    return np.eye(len(bench.models))[column]
+def _only(contest: Contest, column: int) -> Floats:
+    return np.eye(len(contest.models))[column]
 
 
-def _baselines(bench: Bench, every: bool) -> Iterator[Policy]:
-    m = len(bench.models)
+def _baselines(contest: Contest, every: bool) -> Iterator[Policy]:
+    m = len(contest.models)
     if every:
         yield Policy(
             name="random",
             kind="random",
-            scores=bench.scores.mean(axis=1, keepdims=True),
-            costs=bench.costs.mean(axis=1, keepdims=True),
+            scores=contest.scores.mean(axis=1, keepdims=True),
+            costs=contest.costs.mean(axis=1, keepdims=True),
             at=0,
             shares=np.full(m, 1 / m),
         )
-    if bench.zero_columns:
-        columns = list(bench.zero_columns)
+    if contest.zero_columns:
+        columns = list(contest.zero_columns)
         # The dearest vertex: the model that scored best in training.
         yield Policy(
             name="zero_train",
             kind="zero",
-            scores=bench.scores[:, columns],
-            costs=bench.costs[:, columns],
+            scores=contest.scores[:, columns],
+            costs=contest.costs[:, columns],
             at=len(columns) - 1,
-            shares=_only(bench, columns[-1]),
+            shares=_only(contest, columns[-1]),
         )
     yield Policy(
         name="zero_test",
         kind="zero",
-        scores=bench.scores,
-        costs=bench.costs,
-        at=bench.best,
-        shares=_only(bench, bench.best),
+        scores=contest.scores,
+        costs=contest.costs,
+        at=contest.best,
+        shares=_only(contest, contest.best),
         best_of_test=True,
     )
     if every:
-        curve = oracle_curve(bench.scores, bench.costs)
-        rows = np.arange(len(bench.scores))
+        curve = oracle_curve(contest.scores, contest.costs)
+        rows = np.arange(len(contest.scores))
         # The first setting pays any price: it is the score-first oracle.
         yield Policy(
             name="oracle",
             kind="oracle",
-            scores=bench.scores[rows, curve.chosen].T,
-            costs=bench.costs[rows, curve.chosen].T,
+            scores=contest.scores[rows, curve.chosen].T,
+            costs=contest.costs[rows, curve.chosen].T,
             at=0,
             shares=_shares(curve.chosen[0], m),
             worth_usd=curve.worth_usd,
@@ -204,18 +204,18 @@ def _baselines(bench: Bench, every: bool) -> Iterator[Policy]:
 
 
 def _routed(
-    bench: Bench, name: str, router: Router, test: RoutingData, worth_usd: float | None
+    contest: Contest, name: str, router: Router, test: RoutingData, worth_usd: float | None
 ) -> Policy:
     predicted: Predicted = router.predict(test.prompts)
-    order = [tuple(router.models_).index(model) for model in bench.models]
+    order = [tuple(router.models_).index(model) for model in contest.models]
     q: Floats = np.asarray(predicted.scores, dtype=np.float64)[:, order]
     c: Floats = np.asarray(predicted.costs, dtype=np.float64)[:, order]
     grid = policy.worth_grid(q, c)
     if worth_usd is not None:
         grid = np.sort(np.append(grid, worth_usd))[::-1]
-    turned = sweep(q, c, bench.scores, bench.costs, worth_usd=grid)
+    turned = sweep(q, c, contest.scores, contest.costs, worth_usd=grid)
     at = (
-        _recommended(bench, turned.points)
+        _recommended(contest, turned.points)
         if worth_usd is None
         else int(np.flatnonzero(grid == worth_usd)[0])
     )
@@ -223,24 +223,24 @@ def _routed(
     return Policy(
         name=name,
         kind="oracle" if _is_bound(router) else "router",
-        scores=bench.scores[rows, turned.chosen].T,
-        costs=bench.costs[rows, turned.chosen].T,
+        scores=contest.scores[rows, turned.chosen].T,
+        costs=contest.costs[rows, turned.chosen].T,
         at=at,
-        shares=_shares(turned.chosen[at], len(bench.models)),
+        shares=_shares(turned.chosen[at], len(contest.models)),
         worth_usd=grid,
-        calibration=calibration(q, bench.scores, bench.best),
+        calibration=calibration(q, contest.scores, contest.best),
     )
 
 
-def _recommended(bench: Bench, points: Floats) -> int:
+def _recommended(contest: Contest, points: Floats) -> int:
     """The cheapest setting that keeps the highest level of quality at which money is saved.
 
     Levels are shares of the best single model's score. Where none saves a tenth of its cost, the
     cheapest setting that keeps the score, or else the best-scoring one.
     """
     costs, scores = points[:, 0], points[:, 1]
-    best = bench.single_scores[0, bench.best]
-    affordable = 0.9 * bench.single_costs[0, bench.best]
+    best = contest.single_scores[0, contest.best]
+    affordable = 0.9 * contest.single_costs[0, contest.best]
     keeping = [
         int(np.argmin(np.where(keeps, costs, np.inf)))
         for level in LEVELS
@@ -258,28 +258,28 @@ def _shares(chosen: NDArray[np.intp], m: int) -> Floats:
     return np.bincount(chosen, minlength=m) / len(chosen)
 
 
-def _instead(bench: Bench, worth_usd: float | None) -> str:
+def _instead(contest: Contest, worth_usd: float | None) -> str:
     worth = np.inf if worth_usd is None else worth_usd
-    return bench.models[
-        int(policy.choose(bench.single_scores[:1], bench.single_costs[:1], worth)[0])
+    return contest.models[
+        int(policy.choose(contest.single_scores[:1], contest.single_costs[:1], worth)[0])
     ]
 
 
-def _tasks(bench: Bench, tasks: NDArray[np.str_], router: Policy) -> Iterator[TaskRow]:
+def _tasks(contest: Contest, tasks: NDArray[np.str_], router: Policy) -> Iterator[TaskRow]:
     if not any(tasks.tolist()):
         return
     for task in np.unique(tasks).tolist():
         here = tasks == task
-        scores, costs = bench.scores[here].mean(axis=0), bench.costs[here].mean(axis=0)
+        scores, costs = contest.scores[here].mean(axis=0), contest.costs[here].mean(axis=0)
         best = int(np.lexsort((costs, -scores))[0])
         yield TaskRow(
             task=task or "(none)",
             prompts=int(here.sum()),
-            best_model=bench.models[best],
+            best_model=contest.models[best],
             best_model_score=float(scores[best]),
             best_model_cost_usd=float(costs[best]),
-            single_score=float(scores[bench.best]),
-            single_cost_usd=float(costs[bench.best]),
+            single_score=float(scores[contest.best]),
+            single_cost_usd=float(costs[contest.best]),
             router_score=float(router.scores[here, router.at].mean()),
             router_cost_usd=float(router.costs[here, router.at].mean()),
         )

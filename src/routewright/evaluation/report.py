@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from routewright.errors import require
-from routewright.evaluation.bootstrap import Estimate
 from routewright.evaluation.results import Evaluation, Row
 from routewright.evaluation.table import dollars, interval, share
+from routewright.metrics.bootstrap import Estimate
 
 TEMPLATE = "report.html.jinja"
 STEPS = 8  # drawn points from one vertex of a hull to the next

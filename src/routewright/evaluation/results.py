@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from routewright.evaluation.bootstrap import Estimate
-from routewright.evaluation.calibration import Calibration
+from routewright.metrics.bootstrap import Estimate
+from routewright.metrics.calibration import Calibration
 
-Kind = Literal["model", "random", "zero", "oracle", "router"]
+Kind = Literal["model", "random", "zero", "oracle", "router", "control"]
 
 
 @dataclass(frozen=True)
@@ -147,14 +147,15 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; an infinity becomes the text ``inf``, NaN becomes None."""
-        return _plain(msgspec.to_builtins(self))
+        return plain(msgspec.to_builtins(self))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """JSON values of builtins: an infinity becomes the text ``inf``, NaN becomes None."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType] - builtins of JSON shape
+        return {key: plain(inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType] - builtins of JSON shape
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType] - builtins of JSON shape
+        return [plain(inner) for inner in value]  # pyright: ignore[reportUnknownVariableType] - builtins of JSON shape
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value

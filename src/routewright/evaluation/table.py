@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from routewright.evaluation.bootstrap import Estimate
 from routewright.evaluation.results import Evaluation, Row
+from routewright.metrics.bootstrap import Estimate
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright import policy
-from routewright.evaluation.sweep import Sweep, sweep
+from routewright.metrics.sweep import Sweep, sweep
 
 Floats = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from routewright.evaluation.bootstrap import Estimate, bootstrap_means
-from routewright.evaluation.calibration import Calibration
-from routewright.evaluation.curves import Curves
-from routewright.evaluation.frontier import hull_members, ndch
 from routewright.evaluation.results import Kind, Row, Setting
+from routewright.metrics.bootstrap import Estimate, bootstrap_means
+from routewright.metrics.calibration import Calibration
+from routewright.metrics.curves import Curves
+from routewright.metrics.frontier import hull_members, ndch
 
 Floats = NDArray[np.float64]
 COLUMNS = 256  # settings drawn together; n times as many values are held in memory
@@ -47,7 +47,7 @@ class Policy:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class Contest:
     """The test prompts with everything that every row is measured against.
 
     Attributes:

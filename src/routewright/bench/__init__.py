@@ -1,0 +1,1 @@
+"""Many routers on many benchmarks under one protocol: fits, standings, leaderboard."""
