@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from routewright.evaluation.results import Kind, plain
+from routewright.evaluation.results import Finding, Kind, plain
 from routewright.metrics.bootstrap import Estimate
 
 Regime = Literal["in-distribution", "leave-one-task-out", "temporal", "new-model"]
@@ -141,16 +141,6 @@ class Standing:
     arena: float | None = None
     gain_at_best: float | None = None
     gap_at_oracle: float | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A check that fired: its code, severity (error, warning, info), and what it saw."""
-
-    code: str
-    severity: str
-    title: str
-    message: str
 
 
 @dataclass(frozen=True)

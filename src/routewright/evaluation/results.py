@@ -89,6 +89,19 @@ class TaskRow:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """A check that fired: its code (``RT001`` …), severity, and what it saw.
+
+    Severity is ``error`` (the claim does not stand), ``warning`` or ``info``.
+    """
+
+    code: str
+    severity: str
+    title: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What routers are worth on one set of test prompts.
 
