@@ -52,8 +52,18 @@ def rank(
 def choose(
     scores: Floats, costs: Floats, worth_usd: float, allowed: NDArray[np.bool_] | None = None
 ) -> Ints:
-    """The best column of each row (n,)."""
-    return rank(scores, costs, worth_usd, allowed)[:, 0]
+    """The best column of each row (n,): the first that ``rank`` gives."""
+    value = utility(scores, costs, worth_usd)
+    if allowed is not None:
+        value = np.where(allowed, value, -np.inf)
+    best = value.argmax(axis=1)
+    top = value[np.arange(len(value)), best]
+    # Ties are rare, and only they need the whole order; NaN equals nothing and goes the same way.
+    tied = (value == top[:, None]).sum(axis=1) != 1
+    if tied.any():
+        few = None if allowed is None else np.broadcast_to(allowed, value.shape)[tied]
+        best[tied] = rank(scores[tied], costs[tied], worth_usd, few)[:, 0]
+    return best
 
 
 def worth_grid(scores: Floats, costs: Floats, size: int = 200) -> Floats:

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routewright.evaluation.results import Kind, Row, Setting
-from routewright.metrics.bootstrap import Estimate, bootstrap_means
+from routewright.evaluation.results import Kind
+from routewright.metrics.bootstrap import Draws
 from routewright.metrics.calibration import Calibration
 from routewright.metrics.curves import Curves
-from routewright.metrics.frontier import hull_members, ndch
+from routewright.metrics.frontier import hull_members
 
 Floats = NDArray[np.float64]
-COLUMNS = 256  # settings drawn together; n times as many values are held in memory
+Columns = NDArray[np.unsignedinteger]
+TOGETHER = 2048  # settings drawn together: with 2,000 replicates 130 MB
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy at k settings: what it scored and cost on each of n prompts.
+    """A policy at k settings: which of m models it gives each of n prompts.
 
     Attributes:
         name: for the table.
         kind: for the table.
-        scores: realised scores (n, k).
-        costs: realised costs (n, k) in US dollars.
         at: the recommended setting.
         shares: the part of the prompts that each model answers there (m,).
+        chosen: column for each setting and prompt (k, n); None for a policy that is blind.
+        mix: of a blind policy, the share of prompts that each model gets at each setting (k, m).
         worth_usd: the knob (k,), where there is one.
         calibration: of its predictions.
         best_of_test: whether it takes the best of its settings on the test prompts by definition.
@@ -37,49 +38,69 @@ class Policy:
 
     name: str
     kind: Kind
-    scores: Floats
-    costs: Floats
     at: int
     shares: Floats
+    chosen: Columns | None = None
+    mix: Floats | None = None
     worth_usd: Floats | None = None
     calibration: Calibration | None = None
     best_of_test: bool = False
 
 
 @dataclass(frozen=True, eq=False)
+class Measured:
+    """A policy's figures on the full sample and in every replicate, (1 + B,) each.
+
+    Attributes:
+        policy: what was measured.
+        score: mean score at the recommended setting.
+        cost_usd: mean cost there.
+        aiq: mean height of its hull over the contest's range of costs.
+        minus_zero_train: mean height of its settings joined by cost, less that of the zero router
+            picked on training prompts; None where these are unknown.
+        minus_zero_test: the same, less the zero router's hull on the test prompts.
+        neutral_cost: lowest cost at which its hull reaches the best single model's score, as a
+            share of that model's cost; infinite where it never does.
+        points: mean cost and score of every setting on the full sample (k, 2).
+    """
+
+    policy: Policy
+    score: Floats
+    cost_usd: Floats
+    aiq: Floats
+    minus_zero_train: Floats | None
+    minus_zero_test: Floats
+    neutral_cost: Floats
+    points: Floats
+
+    @property
+    def minus_zero(self) -> Floats:
+        """The difference to the fair opponent; to the harsher one where training is unknown."""
+        return self.minus_zero_test if self.minus_zero_train is None else self.minus_zero_train
+
+
+@dataclass(frozen=True, eq=False)
 class Contest:
-    """The test prompts with everything that every row is measured against.
+    """The test prompts with everything that every policy is measured against.
 
     Attributes:
         models: m names.
         scores: realised scores (n, m), complete.
         costs: realised costs (n, m) in US dollars, complete.
-        groups: the group of each prompt (n,).
-        replicates: of the bootstrap.
-        seed: of the bootstrap.
+        draws: the replicates, as these prompts see them.
         train_points: the models' mean cost and score on training prompts (m, 2), where known.
     """
 
     models: tuple[str, ...]
     scores: Floats
     costs: Floats
-    groups: NDArray[np.str_]
-    replicates: int
-    seed: int
+    draws: Draws
     train_points: Floats | None = None
     means: Floats = field(init=False, repr=False)  # (1 + B, 2m): all scores, then all costs
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "means", self.draw(self.scores, self.costs))
-
-    def draw(self, scores: Floats, costs: Floats) -> Floats:
-        """Mean scores and costs (1 + B, 2k) of k settings: full sample, then the replicates."""
-        return bootstrap_means(
-            np.concatenate([scores, costs], axis=1),
-            self.groups,
-            replicates=self.replicates,
-            seed=self.seed,
-        )
+        both = np.concatenate([self.scores, self.costs], axis=1)
+        object.__setattr__(self, "means", self.draws.means(both))
 
     @property
     def single_scores(self) -> Floats:
@@ -130,20 +151,40 @@ class Contest:
         """Mean height of the zero router's hull on the test prompts (1 + B,)."""
         return Curves.hull(self.single_costs, self.single_scores).areas(self.c_min, self.c_max)
 
-    def rows(self, policies: Iterable[Policy]) -> Iterator[Row]:
-        """Measure policies, in order: all their figures with their intervals."""
-        for batch in _batches(policies):
-            ends = np.cumsum([policy.scores.shape[1] for policy in batch])
-            means = self.draw(
-                np.concatenate([policy.scores for policy in batch], axis=1),
-                np.concatenate([policy.costs for policy in batch], axis=1),
-            )
-            scores = np.split(means[:, : ends[-1]], ends[:-1], axis=1)
-            costs = np.split(means[:, ends[-1] :], ends[:-1], axis=1)
-            for policy, own_scores, own_costs in zip(batch, scores, costs, strict=True):
-                yield self._row(policy, own_scores, own_costs)
+    def outcomes(self, policy: Policy, setting: int) -> tuple[Floats, Floats]:
+        """What a policy scored and cost on each prompt at one setting, (n,) each."""
+        if policy.chosen is None:
+            share = _mix(policy)[setting]
+            return self.scores @ share, self.costs @ share
+        rows = np.arange(len(self.scores))
+        return self.scores[rows, policy.chosen[setting]], self.costs[rows, policy.chosen[setting]]
 
-    def _row(self, policy: Policy, scores: Floats, costs: Floats) -> Row:
+    def measure(self, policies: Iterable[Policy]) -> Iterator[Measured]:
+        """All figures of policies, in order, in every replicate."""
+        for batch in _batches(policies):
+            seeing = [policy.chosen for policy in batch if policy.chosen is not None]
+            drawn = self._draw(np.concatenate(seeing)) if seeing else None
+            used = 0
+            for policy in batch:
+                if policy.chosen is None or drawn is None:
+                    mix = _mix(policy).T
+                    yield self._measured(policy, self.single_scores @ mix, self.single_costs @ mix)
+                    continue
+                own = slice(used, used + len(policy.chosen))
+                used = own.stop
+                yield self._measured(policy, drawn[0][:, own], drawn[1][:, own])
+
+    def _draw(self, chosen: Columns) -> tuple[Floats, Floats]:
+        """Mean scores and mean costs of choices (k, n): (1 + B, k) each."""
+
+        def values(rows: NDArray[np.intp]) -> Floats:
+            columns = chosen[:, rows]
+            return np.concatenate([self.scores[rows, columns], self.costs[rows, columns]]).T
+
+        means = self.draws.means(values)
+        return means[:, : len(chosen)], means[:, len(chosen) :]
+
+    def _measured(self, policy: Policy, scores: Floats, costs: Floats) -> Measured:
         hulls = Curves.hull(*self._with_cheapest(costs, scores))
         heights = hulls.areas(self.c_min, self.c_max)
         honest = (
@@ -151,34 +192,17 @@ class Contest:
             if policy.best_of_test
             else self._path(costs, scores).areas(self.c_min, self.c_max)
         )
-        neutral = _ratio(
-            hulls.costs_at(self.single_scores[:, self.best]), self.single_costs[:, self.best]
-        )
-        knob = policy.worth_usd
-        settings = tuple(
-            Setting(
-                None if knob is None else float(knob[i]), float(costs[0, i]), float(scores[0, i])
-            )
-            for i in range(scores.shape[1])
-        )
-        vertices = ndch(np.column_stack([costs[0], scores[0]]))
-        return Row(
-            name=policy.name,
-            kind=policy.kind,
-            score=Estimate.of(scores[:, policy.at]),
-            cost_usd=Estimate.of(costs[:, policy.at]),
-            aiq=Estimate.of(heights),
-            minus_zero_train=(
-                None if self.zero_train is None else Estimate.of(honest - self.zero_train)
+        return Measured(
+            policy=policy,
+            score=scores[:, policy.at],
+            cost_usd=costs[:, policy.at],
+            aiq=heights,
+            minus_zero_train=None if self.zero_train is None else honest - self.zero_train,
+            minus_zero_test=honest - self.zero_test,
+            neutral_cost=_ratio(
+                hulls.costs_at(self.single_scores[:, self.best]), self.single_costs[:, self.best]
             ),
-            minus_zero_test=Estimate.of(honest - self.zero_test),
-            neutral_cost=Estimate.of(neutral),
-            neutral_reached=float(np.isfinite(neutral[1:]).mean()),
-            shares=dict(zip(self.models, policy.shares.tolist(), strict=True)),
-            setting=settings[policy.at],
-            settings=settings,
-            hull=tuple((float(cost), float(score)) for cost, score in vertices),
-            calibration=policy.calibration,
+            points=np.column_stack([costs[0], scores[0]]),
         )
 
     def _with_cheapest(self, costs: Floats, scores: Floats) -> tuple[Floats, Floats]:
@@ -196,14 +220,23 @@ class Contest:
         return Curves.path(costs, scores)
 
 
-def _batches(policies: Iterable[Policy]) -> Iterator[list[Policy]]:
-    """Policies that are drawn together: drawing groups costs more than a few more columns."""
+def _mix(policy: Policy) -> Floats:
+    if policy.mix is None:
+        raise ValueError(f"policy {policy.name!r} has neither choices nor a mix")
+    return policy.mix
+
+
+def _batches(policies: Iterable[Policy]) -> Iterator[Sequence[Policy]]:
+    """Policies that are drawn together: weighing prompts costs more than a few more columns."""
     batch: list[Policy] = []
+    settings = 0
     for policy in policies:
-        if batch and sum(p.scores.shape[1] for p in batch) + policy.scores.shape[1] > COLUMNS:
+        own = 0 if policy.chosen is None else len(policy.chosen)
+        if batch and settings + own > TOGETHER:
             yield batch
-            batch = []
+            batch, settings = [], 0
         batch.append(policy)
+        settings += own
     if batch:
         yield batch
 

@@ -10,21 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 from routewright import policy
 from routewright.data.routing_data import RoutingData
 from routewright.errors import DataError, UsageError
-from routewright.evaluation.contest import Contest, Policy
-from routewright.evaluation.results import Evaluation, TaskRow
+from routewright.evaluation import policies
+from routewright.evaluation.contest import Contest, Measured, Policy
+from routewright.evaluation.results import Evaluation, Row, Setting, TaskRow
 from routewright.evaluation.verdict import verdict
-from routewright.metrics.bootstrap import REPLICATES
-from routewright.metrics.calibration import calibration
-from routewright.metrics.oracle import oracle_curve
-from routewright.metrics.sweep import sweep
-from routewright.protocols import Predicted, Router
+from routewright.metrics.bootstrap import REPLICATES, Draws, Estimate
+from routewright.metrics.frontier import ndch
+from routewright.protocols import Router
+from routewright.routers.base import Predictions
 
 Floats = NDArray[np.float64]
-LEVELS = (1.0, 0.99, 0.98, 0.95, 0.9)  # of the best single model's score
+Entrant = Router | Predictions
 
 
 def evaluate(
-    router: Router | Mapping[str, Router],
+    router: Entrant | Mapping[str, Entrant],
     data: RoutingData,
     *,
     train_means: tuple[ArrayLike, ArrayLike] | None = None,
@@ -40,7 +40,8 @@ def evaluate(
     rows. Prompts where a model lacks a score or a cost are left out for all and counted.
 
     Args:
-        router: one router, or several by name; the verdict is about the first.
+        router: one router, or several by name; the verdict is about the first. Predictions that
+            were made elsewhere stand for a router; their rows are those of the data.
         data: test prompts that no router has learned from. It may hold more models.
         train_means: the models' mean scores (m,) and mean costs (m,) on the training prompts, in
             the order of ``models_``: they pick the zero router's models. Without them the
@@ -54,7 +55,8 @@ def evaluate(
 
     Raises:
         DataError: the data lack a model, or no prompt is complete.
-        UsageError: no router, routers over different models, or an impossible argument.
+        UsageError: no router, routers over different models, predictions for other prompts, or an
+            impossible argument.
     """
     routers = _named(router)
     main = next(name for name, each in routers.items() if not _is_bound(each))
@@ -77,14 +79,19 @@ def evaluate(
         models=models,
         scores=test.scores,
         costs=test.costs,
-        groups=test.groups,
-        replicates=replicates,
-        seed=seed,
+        draws=Draws.over(test.groups, replicates=replicates, seed=seed),
         train_points=_train_points(train_means, len(models)),
     )
-    swept = {name: _routed(contest, name, each, test, worth_usd) for name, each in routers.items()}
-    policies = [*_singles(contest), *_baselines(contest, baselines), *swept.values()]
-    rows = tuple(contest.rows(policies))
+    swept = {
+        name: _routed(contest, name, each, aligned, test, worth_usd)
+        for name, each in routers.items()
+    }
+    everyone = [
+        *policies.single_models(contest),
+        *policies.baselines(contest, every=baselines),
+        *swept.values(),
+    ]
+    rows = tuple(_row(contest, measured) for measured in contest.measure(everyone))
     instead = _instead(contest, worth_usd)
     judged = next(row for row in reversed(rows) if row.name == main)
     pays, line = verdict(judged, rows[contest.best], instead)
@@ -110,9 +117,9 @@ def evaluate(
     )
 
 
-def _named(router: Router | Mapping[str, Router]) -> dict[str, Router]:
+def _named(router: Entrant | Mapping[str, Entrant]) -> dict[str, Entrant]:
     if isinstance(router, Mapping):
-        routers: dict[str, Router] = dict(router)
+        routers: dict[str, Entrant] = dict(router)
     else:
         routers = {str(getattr(router, "name", type(router).__name__)): router}
     if all(_is_bound(each) for each in routers.values()):
@@ -120,20 +127,24 @@ def _named(router: Router | Mapping[str, Router]) -> dict[str, Router]:
     return routers
 
 
-def _is_bound(router: Router) -> bool:
+def _is_bound(router: Entrant) -> bool:
     return bool(getattr(router, "knows_only_training_prompts", False))
 
 
-def _shared_models(routers: Mapping[str, Router]) -> tuple[str, ...]:
+def _models(router: Entrant) -> tuple[str, ...]:
+    return router.models if isinstance(router, Predictions) else tuple(router.models_)
+
+
+def _shared_models(routers: Mapping[str, Entrant]) -> tuple[str, ...]:
     (first, one), *others = routers.items()
     for name, other in others:
-        if set(other.models_) != set(one.models_):
-            odd = ", ".join(sorted(set(other.models_) ^ set(one.models_)))
+        if set(_models(other)) != set(_models(one)):
+            odd = ", ".join(sorted(set(_models(other)) ^ set(_models(one))))
             raise UsageError(
                 f"routers {first!r} and {name!r} must know the same models to be compared; "
                 f"only one of them knows {odd}"
             )
-    return tuple(one.models_)
+    return _models(one)
 
 
 def _train_points(means: tuple[ArrayLike, ArrayLike] | None, m: int) -> Floats | None:
@@ -145,119 +156,6 @@ def _train_points(means: tuple[ArrayLike, ArrayLike] | None, m: int) -> Floats |
     return np.column_stack([costs, scores])
 
 
-def _singles(contest: Contest) -> Iterator[Policy]:
-    for column, model in enumerate(contest.models):
-        one = [column]
-        yield Policy(
-            model, "model", contest.scores[:, one], contest.costs[:, one], 0, _only(contest, column)
-        )
-
-
-def _only(contest: Contest, column: int) -> Floats:
-    return np.eye(len(contest.models))[column]
-
-
-def _baselines(contest: Contest, every: bool) -> Iterator[Policy]:
-    m = len(contest.models)
-    if every:
-        yield Policy(
-            name="random",
-            kind="random",
-            scores=contest.scores.mean(axis=1, keepdims=True),
-            costs=contest.costs.mean(axis=1, keepdims=True),
-            at=0,
-            shares=np.full(m, 1 / m),
-        )
-    if contest.zero_columns:
-        columns = list(contest.zero_columns)
-        # The dearest vertex: the model that scored best in training.
-        yield Policy(
-            name="zero_train",
-            kind="zero",
-            scores=contest.scores[:, columns],
-            costs=contest.costs[:, columns],
-            at=len(columns) - 1,
-            shares=_only(contest, columns[-1]),
-        )
-    yield Policy(
-        name="zero_test",
-        kind="zero",
-        scores=contest.scores,
-        costs=contest.costs,
-        at=contest.best,
-        shares=_only(contest, contest.best),
-        best_of_test=True,
-    )
-    if every:
-        curve = oracle_curve(contest.scores, contest.costs)
-        rows = np.arange(len(contest.scores))
-        # The first setting pays any price: it is the score-first oracle.
-        yield Policy(
-            name="oracle",
-            kind="oracle",
-            scores=contest.scores[rows, curve.chosen].T,
-            costs=contest.costs[rows, curve.chosen].T,
-            at=0,
-            shares=_shares(curve.chosen[0], m),
-            worth_usd=curve.worth_usd,
-        )
-
-
-def _routed(
-    contest: Contest, name: str, router: Router, test: RoutingData, worth_usd: float | None
-) -> Policy:
-    predicted: Predicted = router.predict(test.prompts)
-    order = [tuple(router.models_).index(model) for model in contest.models]
-    q: Floats = np.asarray(predicted.scores, dtype=np.float64)[:, order]
-    c: Floats = np.asarray(predicted.costs, dtype=np.float64)[:, order]
-    grid = policy.worth_grid(q, c)
-    if worth_usd is not None:
-        grid = np.sort(np.append(grid, worth_usd))[::-1]
-    turned = sweep(q, c, contest.scores, contest.costs, worth_usd=grid)
-    at = (
-        _recommended(contest, turned.points)
-        if worth_usd is None
-        else int(np.flatnonzero(grid == worth_usd)[0])
-    )
-    rows = np.arange(len(q))
-    return Policy(
-        name=name,
-        kind="oracle" if _is_bound(router) else "router",
-        scores=contest.scores[rows, turned.chosen].T,
-        costs=contest.costs[rows, turned.chosen].T,
-        at=at,
-        shares=_shares(turned.chosen[at], len(contest.models)),
-        worth_usd=grid,
-        calibration=calibration(q, contest.scores, contest.best),
-    )
-
-
-def _recommended(contest: Contest, points: Floats) -> int:
-    """The cheapest setting that keeps the highest level of quality at which money is saved.
-
-    Levels are shares of the best single model's score. Where none saves a tenth of its cost, the
-    cheapest setting that keeps the score, or else the best-scoring one.
-    """
-    costs, scores = points[:, 0], points[:, 1]
-    best = contest.single_scores[0, contest.best]
-    affordable = 0.9 * contest.single_costs[0, contest.best]
-    keeping = [
-        int(np.argmin(np.where(keeps, costs, np.inf)))
-        for level in LEVELS
-        if (keeps := scores >= level * best - 1e-12).any()
-    ]
-    saving = [at for at in keeping if costs[at] <= affordable]
-    if saving:
-        return saving[0]
-    if (scores >= best - 1e-12).any():
-        return keeping[0]
-    return int(np.lexsort((costs, -scores))[0])
-
-
-def _shares(chosen: NDArray[np.intp], m: int) -> Floats:
-    return np.bincount(chosen, minlength=m) / len(chosen)
-
-
 def _instead(contest: Contest, worth_usd: float | None) -> str:
     worth = np.inf if worth_usd is None else worth_usd
     return contest.models[
@@ -265,9 +163,40 @@ def _instead(contest: Contest, worth_usd: float | None) -> str:
     ]
 
 
+def _routed(
+    contest: Contest,
+    name: str,
+    router: Entrant,
+    data: RoutingData,
+    test: RoutingData,
+    worth_usd: float | None,
+) -> Policy:
+    """A router's policy on the complete prompts ``test`` of ``data``."""
+    if isinstance(router, Predictions):
+        if len(router.scores) != len(data):
+            raise UsageError(
+                f"{name!r} predicts {len(router.scores)} prompts, but the data hold {len(data)}"
+            )
+        rows = np.flatnonzero(data.complete)
+        scores, costs = router.scores[rows], router.costs[rows]
+    else:
+        told = router.predict(test.prompts)
+        scores, costs = told.scores, told.costs
+    order = [_models(router).index(model) for model in contest.models]
+    return policies.routed(
+        contest,
+        name,
+        np.asarray(scores, dtype=np.float64)[:, order],
+        np.asarray(costs, dtype=np.float64)[:, order],
+        worth_usd=worth_usd,
+        kind="oracle" if _is_bound(router) else "router",
+    )
+
+
 def _tasks(contest: Contest, tasks: NDArray[np.str_], router: Policy) -> Iterator[TaskRow]:
     if not any(tasks.tolist()):
         return
+    got, paid = contest.outcomes(router, router.at)
     for task in np.unique(tasks).tolist():
         here = tasks == task
         scores, costs = contest.scores[here].mean(axis=0), contest.costs[here].mean(axis=0)
@@ -280,6 +209,34 @@ def _tasks(contest: Contest, tasks: NDArray[np.str_], router: Policy) -> Iterato
             best_model_cost_usd=float(costs[best]),
             single_score=float(scores[contest.best]),
             single_cost_usd=float(costs[contest.best]),
-            router_score=float(router.scores[here, router.at].mean()),
-            router_cost_usd=float(router.costs[here, router.at].mean()),
+            router_score=float(got[here].mean()),
+            router_cost_usd=float(paid[here].mean()),
         )
+
+
+def _row(contest: Contest, measured: Measured) -> Row:
+    policy, neutral, points = measured.policy, measured.neutral_cost, measured.points
+    knob: list[float | None] = (
+        [None] * len(points) if policy.worth_usd is None else policy.worth_usd.tolist()
+    )
+    settings = tuple(
+        Setting(worth, float(cost), float(score))
+        for worth, (cost, score) in zip(knob, points, strict=True)
+    )
+    train = measured.minus_zero_train
+    return Row(
+        name=policy.name,
+        kind=policy.kind,
+        score=Estimate.of(measured.score),
+        cost_usd=Estimate.of(measured.cost_usd),
+        aiq=Estimate.of(measured.aiq),
+        minus_zero_train=None if train is None else Estimate.of(train),
+        minus_zero_test=Estimate.of(measured.minus_zero_test),
+        neutral_cost=Estimate.of(neutral),
+        neutral_reached=float(np.isfinite(neutral[1:]).mean()),
+        shares=dict(zip(contest.models, policy.shares.tolist(), strict=True)),
+        setting=settings[policy.at],
+        settings=settings,
+        hull=tuple((float(cost), float(score)) for cost, score in ndch(points)),
+        calibration=policy.calibration,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routewright.metrics.bootstrap import Estimate, bootstrap_means, resample
+from routewright.metrics.bootstrap import Draws, Estimate, bootstrap_means
 from routewright.metrics.calibration import Calibration, brier, calibration
 from routewright.metrics.curves import Curves
 from routewright.metrics.frontier import (
@@ -21,6 +21,7 @@ __all__ = [
     "Aiq",
     "Calibration",
     "Curves",
+    "Draws",
     "Estimate",
     "OracleChoice",
     "Sweep",
@@ -34,7 +35,6 @@ __all__ = [
     "ndch",
     "oracle",
     "oracle_curve",
-    "resample",
     "sweep",
     "zero_router",
 ]

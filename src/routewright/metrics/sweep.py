@@ -18,12 +18,12 @@ class Sweep:
 
     Attributes:
         worth_usd: willingness to pay (K,), from infinity down to 0.
-        chosen: the column chosen at each setting for each prompt (K, n).
+        chosen: the column chosen at each setting for each prompt (K, n), as small integers.
         points: mean realised cost in US dollars and mean realised score (K, 2).
     """
 
     worth_usd: Floats
-    chosen: NDArray[np.intp]
+    chosen: NDArray[np.unsignedinteger]
     points: Floats
 
 
@@ -58,7 +58,12 @@ def sweep(
         worth = policy.worth_grid(predicted_scores, predicted_costs, size)
     else:
         worth = np.asarray(worth_usd, dtype=np.float64)
-    chosen = np.stack([policy.choose(predicted_scores, predicted_costs, w) for w in worth.tolist()])
-    rows = np.arange(len(scores))
-    points = np.column_stack([costs[rows, chosen].mean(axis=1), scores[rows, chosen].mean(axis=1)])
+    n, m = scores.shape
+    chosen = np.empty((len(worth), n), dtype=np.min_scalar_type(m - 1))
+    points = np.empty((len(worth), 2))
+    rows: NDArray[np.intp] = np.arange(n, dtype=np.intp)
+    for at, each in enumerate(worth.tolist()):
+        taken = policy.choose(predicted_scores, predicted_costs, each)
+        chosen[at] = taken
+        points[at] = costs[rows, taken].mean(), scores[rows, taken].mean()
     return Sweep(worth, chosen, points)

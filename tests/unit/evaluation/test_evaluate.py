@@ -10,7 +10,7 @@ import pytest
 
 from routewright.errors import DataError, UsageError
 from routewright.evaluation import evaluate
-from routewright.evaluation.evaluate import LEVELS
+from routewright.evaluation.policies import LEVELS
 from tests.unit.evaluation.worlds import Foreseeing, clusters, table, topics
 
 FEW = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from routewright.metrics import Estimate, bootstrap_means, brier, calibration, resample
+from routewright.metrics import Draws, Estimate, bootstrap_means, brier, calibration
 
 NAMES = np.array([f"p{i}" for i in range(400)])
 
@@ -35,7 +35,10 @@ def test_copies_of_a_prompt_do_not_make_an_interval_narrower() -> None:
 def test_groups_of_different_sizes_weigh_by_their_prompts() -> None:
     values = np.array([[0.0], [1.0], [1.0], [1.0]])
     draws = bootstrap_means(values, np.array(["a", "b", "b", "b"]), replicates=200)[1:, 0]
-    assert set(np.round(draws, 6)) == {0.0, 0.75, 1.0}
+    known = set(np.round(draws[~np.isnan(draws)], 6))
+    # One draw of each, b twice, both twice and a thrice, …: shares of 3 b to 1 a.
+    assert {0.0, 0.75, 1.0} < known
+    assert known <= {round(3 * b / (a + 3 * b), 6) for a in range(9) for b in range(9) if a + b}
 
 
 def test_equal_seeds_are_paired_and_others_are_not() -> None:
@@ -47,10 +50,38 @@ def test_equal_seeds_are_paired_and_others_are_not() -> None:
     assert np.ptp(other - one) > 1e-3
 
 
-def test_every_replicate_draws_as_many_groups_as_there_are() -> None:
-    counts = np.concatenate(list(resample(30, replicates=11, seed=1)))
-    assert counts.shape == (11, 30)
-    assert (counts.sum(axis=1) == 30).all()
+def test_weights_are_those_of_the_means_and_poisson_of_mean_one() -> None:
+    groups = np.array([f"g{i % 5000}" for i in range(6000)])
+    draws = Draws.over(groups, replicates=300, seed=3)
+    weights = np.concatenate(list(draws.weights()))
+    assert weights.shape == (301, 6000)
+    assert (weights[0] == 1).all()
+    assert (weights[:, :1000] == weights[:, 5000:]).all()
+    # 5,000 groups times 300 replicates: the standard error of the mean is .0008.
+    assert weights[1:, :5000].mean() == pytest.approx(1, abs=0.004)
+    assert weights[1:, :5000].var() == pytest.approx(1, abs=0.01)
+    values = np.random.default_rng(0).random((6000, 2))
+    assert draws.means(values) == pytest.approx((weights @ values) / weights.sum(1)[:, None])
+
+
+def test_rows_see_the_draws_of_their_data_set() -> None:
+    draws = Draws.over(NAMES, replicates=20, seed=5)
+    whole = np.concatenate(list(draws.weights()))
+    rows = np.array([7, 300, 12])
+    assert np.array_equal(np.concatenate(list(draws.of(rows).weights())), whole[:, rows])
+
+
+def test_values_may_come_row_by_row() -> None:
+    values = np.random.default_rng(1).random((400, 3))
+    draws = Draws.over(NAMES, replicates=20)
+    assert np.array_equal(draws.means(values), draws.means(lambda rows: values[rows]))
+
+
+def test_replicates_in_which_a_figure_is_undefined_are_left_out() -> None:
+    draws = np.array([0.5, np.nan, 0.4, 0.6])
+    assert Estimate.of(draws) == Estimate(0.5, 0.4, 0.6)
+    nothing = Estimate.of(np.array([0.5, np.nan]))
+    assert np.isnan([nothing.low, nothing.high]).all()
 
 
 def test_a_level_that_is_seldom_reached_has_an_infinite_upper_end() -> None:
