@@ -178,8 +178,8 @@ class Contest:
         """Mean scores and mean costs of choices (k, n): (1 + B, k) each."""
 
         def values(rows: NDArray[np.intp]) -> Floats:
-            columns = chosen[:, rows]
-            return np.concatenate([self.scores[rows, columns], self.costs[rows, columns]]).T
+            cells = rows * len(self.models) + chosen[:, rows]
+            return np.concatenate([self.scores.take(cells), self.costs.take(cells)]).T
 
         means = self.draws.means(values)
         return means[:, : len(chosen)], means[:, len(chosen) :]

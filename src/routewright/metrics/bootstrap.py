@@ -102,7 +102,9 @@ class Draws:
             raise ValueError(f"{len(values)} rows of values for {len(self.code)} prompts' groups")
         sums, sizes = 0.0, np.zeros(1 + self.replicates)
         for rows, starts, weights in self._blocks():
-            together = np.add.reduceat(at(rows), starts, axis=0)
+            together = at(rows)
+            if len(starts) < len(rows):
+                together = np.add.reduceat(together, starts, axis=0)
             sums = sums + weights @ together
             sizes += weights @ np.diff(starts, append=len(rows)).astype(np.float64)
         with np.errstate(invalid="ignore"):

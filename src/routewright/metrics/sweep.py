@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from routewright import policy
 
 Floats = NDArray[np.float64]
+ROWS = 8192  # prompts that all settings choose for while their predictions are in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +61,13 @@ def sweep(
         worth = np.asarray(worth_usd, dtype=np.float64)
     n, m = scores.shape
     chosen = np.empty((len(worth), n), dtype=np.min_scalar_type(m - 1))
-    points = np.empty((len(worth), 2))
-    rows: NDArray[np.intp] = np.arange(n, dtype=np.intp)
-    for at, each in enumerate(worth.tolist()):
-        taken = policy.choose(predicted_scores, predicted_costs, each)
-        chosen[at] = taken
-        points[at] = costs[rows, taken].mean(), scores[rows, taken].mean()
-    return Sweep(worth, chosen, points)
+    totals = np.zeros((len(worth), 2))
+    for start in range(0, n, ROWS):
+        part = slice(start, start + ROWS)
+        q, c, got, paid = (a[part] for a in (predicted_scores, predicted_costs, scores, costs))
+        rows: NDArray[np.intp] = np.arange(len(q), dtype=np.intp)
+        for at, each in enumerate(worth.tolist()):
+            taken = policy.choose(q, c, each)
+            chosen[at, part] = taken
+            totals[at] += paid[rows, taken].sum(), got[rows, taken].sum()
+    return Sweep(worth, chosen, totals / n)
