@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from routewright import routers
+    from routewright import metrics, routers, worlds
     from routewright.client import Client
     from routewright.data import RoutingData
     from routewright.errors import RoutewrightError
@@ -28,10 +28,13 @@ __all__ = [
     "__version__",
     "choose",
     "evaluate",
+    "metrics",
     "routers",
+    "worlds",
 ]
 __version__ = "0.1.0"
 
+_PACKAGES = ("metrics", "routers", "worlds")
 _HOMES = {
     "Client": "routewright.client",
     "Decision": "routewright.types",
@@ -46,8 +49,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "routers":
-        return importlib.import_module("routewright.routers")
+    if name in _PACKAGES:
+        return importlib.import_module(f"routewright.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'routewright' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

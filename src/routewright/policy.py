@@ -79,7 +79,7 @@ def worth_grid(scores: Floats, costs: Floats, size: int = 200) -> Floats:
         return np.array([np.inf, 0.0])
     inner = np.unique(np.quantile(edges, np.linspace(0, 1, size), method="nearest"))
     # Between two neighbouring slopes the choice is constant: settle half-way, off the tie.
-    between = np.sqrt(inner[1:] * inner[:-1])
+    between = np.sqrt(inner[1:]) * np.sqrt(inner[:-1])
     worth = 1.0 / np.concatenate([inner[:1] / 2, between, inner[-1:] * 2])
     return np.concatenate([[np.inf], worth, [0.0]])
 

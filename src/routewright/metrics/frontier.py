@@ -82,6 +82,29 @@ def hull_cost(hull: Floats, score: float) -> float:
     return float(np.interp(score, hull[:, 1], hull[:, 0]))
 
 
+def quality_neutral_cost(
+    points: ArrayLike, best_single: float, best_single_cost_usd: float
+) -> float:
+    """QNC: the least cost at which the points' hull is as good as the best single model.
+
+    As a part of that model's cost: 0.4 saves 60 % at no loss, above 1 routing doesn't pay.
+
+    Args:
+        points: (p, 2), cost in US dollars and score.
+        best_single: mean score of the best single model.
+        best_single_cost_usd: its mean cost, above 0.
+
+    Returns:
+        A part; infinity where the hull never gets there.
+
+    Raises:
+        ValueError: a best single model that is free, or points without a hull.
+    """
+    if not best_single_cost_usd > 0:
+        raise ValueError(f"best_single_cost_usd must be above 0, not {best_single_cost_usd}")
+    return hull_cost(ndch(points), best_single) / best_single_cost_usd
+
+
 def aiq(
     points: ArrayLike,
     c_min: float,
