@@ -33,6 +33,7 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``grader`` names how an answer to it is verified, ``reference`` is that grader's key, and
     ``group`` marks rows that are the same question (never split between training and test).
+    ``time`` says when it was asked, in ISO 8601.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
     group: str = ""
     difficulty: str = ""
     max_tokens: int | None = None
+    time: str = ""
 
     @classmethod
     def from_text(cls, id: str, text: str, **known: Any) -> Prompt:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +16,15 @@ from routewright.errors import DataError
 
 if TYPE_CHECKING:
     from routewright.data import RoutingData
-    from routewright.evaluation import Note
+    from routewright.evaluation import Evaluation, Note
+    from routewright.evaluation.checks import Check
+    from routewright.evaluation.results import Finding
     from routewright.routers import BaseRouter
 
 # Fitted on the same training prompts, so that the table shows what the router adds to them.
 RIVALS = ("length", "knn", "ridge")
 FEWEST_FOR_RIVALS = 30
-TRUSTED_KAPPA = 0.6
+GATE_CLOSED = 3  # exit code: 1 is a crash, 2 a mistake of the caller
 
 
 @click.command(name="evaluate")
@@ -29,6 +35,11 @@ TRUSTED_KAPPA = 0.6
 @click.option("--worth-usd", type=float, help="Dollars for one whole unit of score.")
 @click.option("--replicates", type=click.IntRange(min=1), default=2000, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--gate",
+    is_flag=True,
+    help="Exit with code 3 where the verdict is not to route, or a check finds an error.",
+)
 def command(
     artefact: Path,
     data: Path,
@@ -37,10 +48,15 @@ def command(
     worth_usd: float | None,
     replicates: int,
     seed: int,
+    gate: bool,
 ) -> None:
     """Prove on prompts that ARTEFACT was not trained on whether routing pays.
 
-    Prompts of its training, and prompts of their groups, are left out.
+    Prompts of its training, and prompts of their groups, are left out. Checks with codes (RT001
+    and on; docs/checks explains each) look for what would make the verdict wrong.
+
+    Exit codes: 0 whatever the verdict; with --gate, 3 where it is not to route or a check finds
+    an error; 2 for a mistake in the arguments, the artefact or the data.
     """
     import numpy as np
 
@@ -48,6 +64,8 @@ def command(
     from routewright.cli.train import group_digest
     from routewright.data import RoutingData
     from routewright.evaluation import evaluate, print_table, write_report
+    from routewright.evaluation.checks import check, unknown
+    from routewright.evaluation.checks.gather import gather
 
     router = routers.load(artefact)
     manifest = routers.read_manifest(artefact)
@@ -59,24 +77,86 @@ def command(
             f"{data}: the artefact was trained on all {len(table)} prompts; train again with "
             "--holdout 0.3, or give other data"
         )
-    means = manifest.meta["train_means"]
+    test, means = table.subset(~seen), manifest.meta["train_means"]
+    train_means = (means["scores"], means["costs"])
+    entrants = {router.name: router, **_rivals(router, table.subset(seen))}
+    told = {
+        name: each.predict(test.prompts)
+        for name, each in entrants.items()
+        if not each.knows_only_training_prompts
+    }
     evaluation = evaluate(
-        {router.name: router, **_rivals(router, table.subset(seen))},
-        table.subset(~seen),
-        train_means=(means["scores"], means["costs"]),
+        {**entrants, **told},
+        test,
+        train_means=train_means,
         worth_usd=router.recommended_worth_usd_ if worth_usd is None else worth_usd,
         seed=seed,
         replicates=replicates,
     )
+    facts = gather(
+        evaluation,
+        router,
+        told,
+        table,
+        trained=seen,
+        train_means=train_means,
+        folder=data,
+        today=datetime.now(UTC).date(),
+    )
+    evaluation = replace(evaluation, findings=check(facts))
+    unmade = unknown(facts)
     if report is not None:
-        write_report(evaluation, report, notes=notes(data, manifest, int(seen.sum())))
+        about = [checks_note(evaluation.findings, unmade)]
+        about += notes(data, manifest, int(seen.sum()))
+        write_report(evaluation, report, notes=about)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict()))
-        return
-    click.echo(f"{int(seen.sum())} prompts of {table.name} were in training and are left out")
-    print_table(evaluation)
-    if report is not None:
-        click.echo(f"report: {report}")
+    else:
+        click.echo(f"{int(seen.sum())} prompts of {table.name} were in training and are left out")
+        print_table(evaluation)
+        print_findings(evaluation.findings, unmade)
+        if report is not None:
+            click.echo(f"report: {report}")
+    if gate:
+        _pass_or_exit(evaluation)
+
+
+def _pass_or_exit(evaluation: Evaluation) -> None:
+    """Leave with the gate's exit code, saying why, unless all is well."""
+    errors = [finding.code for finding in evaluation.findings if finding.severity == "error"]
+    reasons = [] if evaluation.pays else ["the verdict is not to route"]
+    if errors:
+        reasons.append(f"{', '.join(errors)} found {'an error' if len(errors) == 1 else 'errors'}")
+    if reasons:
+        click.echo(f"gate closed: {'; '.join(reasons)}", err=True)
+        sys.exit(GATE_CLOSED)
+
+
+def print_findings(findings: Sequence[Finding], unmade: Sequence[Check]) -> None:
+    """Print what the checks found, and which could not be made."""
+    from routewright.evaluation.checks import line
+
+    click.echo()
+    for finding in findings:
+        click.echo(line(finding))
+    click.echo(_not_made(findings, unmade))
+
+
+def checks_note(findings: Sequence[Finding], unmade: Sequence[Check]) -> Note:
+    """The checks as a section of the report."""
+    from routewright.evaluation import Note
+
+    entries = {f"{each.severity} {each.code}": f"{each.title}: {each.message}" for each in findings}
+    return Note("Checks", entries, text=_not_made(findings, unmade))
+
+
+def _not_made(findings: Sequence[Finding], unmade: Sequence[Check]) -> str:
+    from routewright.evaluation.checks import CHECKS
+
+    made = len(CHECKS) - len(unmade)
+    codes = ", ".join(each.code for each in unmade)
+    rest = f"; unknown, so not checked: {codes}" if unmade else ""
+    return f"{made} checks made, {len(findings)} fired{rest}"
 
 
 def _rivals(router: BaseRouter, training: RoutingData) -> dict[str, BaseRouter]:
@@ -96,25 +176,28 @@ def _rivals(router: BaseRouter, training: RoutingData) -> dict[str, BaseRouter]:
 def notes(data: Path, manifest: Any, seen: int) -> list[Note]:
     """Sections for the report: what it was trained on, how the answers came about, the judge."""
     from routewright.evaluation import Note
+    from routewright.evaluation.checks.from_folder import AGREEMENT, MANIFEST, read_json
 
     extra = {key: value for key, value in manifest.extra.items() if key != "training_groups"}
     found = [Note("Training", {**extra, "prompts left out of this test": seen})]
-    collection = _read_json(data / "manifest.json")
-    if collection:
+    collection = read_json(data / MANIFEST)
+    if collection.get("format") == "routewright-collection":
         facts = {key: collection.get(key) for key in ("date", "engine", "decoding")}
         facts |= {name: given.get("sha256", "") for name, given in collection["models"].items()}
         found.append(Note("How the answers were collected", facts, text="SHA-256 of each model."))
-    agreement = _read_json(data / "agreement.json")
+    agreement = read_json(data / AGREEMENT)
     if agreement:
-        kappa = agreement["weighted_kappa"]
-        found.append(
-            Note("How well the LLM judge agrees with the graders", agreement, text=_in_words(kappa))
-        )
+        title = "How well the LLM judge agrees with the graders"
+        found.append(Note(title, agreement, text=_in_words(agreement.get("weighted_kappa"))))
     return found
 
 
-def _in_words(kappa: float) -> str:
+def _in_words(kappa: float | None) -> str:
     """What a weighted kappa means for the scores that the judge gave."""
+    from routewright.evaluation.checks.labels import TRUSTED_KAPPA
+
+    if kappa is None:
+        return "Weighted kappa is undefined: one of the two gave every answer the same mark."
     if kappa >= TRUSTED_KAPPA:
         return f"Weighted kappa is {kappa:.2f}: the judge's scores are fit to train a router."
     return (
@@ -122,7 +205,3 @@ def _in_words(kappa: float) -> str:
         "before a router learns from them: read the judged tasks' rows with caution, or take a "
         "stronger judge. Verified answers are not touched by this."
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}

@@ -38,6 +38,7 @@ def command(
     from routewright import routers
     from routewright.data import RoutingData
     from routewright.data.splits import split
+    from routewright.evaluation.checks.from_folder import prices_of
 
     router = routers.make(name, seed=seed)
     table = RoutingData.load(data)
@@ -58,6 +59,7 @@ def command(
             "training_prompts": len(training),
             "holdout": holdout,
             "seed": seed,
+            "priced_from": {model: day.isoformat() for model, day in prices_of(data).items()},
             "training_groups": groups,
         },
     )

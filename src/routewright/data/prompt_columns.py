@@ -11,6 +11,7 @@ import numpy as np
 
 from routewright.data.columns import Place, check_columns, filled_texts, numbers, texts
 from routewright.data.messages import check_messages, is_plain, parse_messages
+from routewright.data.times import iso_time
 from routewright.data.wording import shown
 from routewright.errors import DataError, require
 from routewright.types import Message, Prompt
@@ -29,6 +30,8 @@ PROMPT_COLUMNS = (
     "grader",
     "reference",
     "difficulty",
+    "time",
+    "created_at",
     "max_tokens",
 )
 
@@ -37,7 +40,8 @@ def prompts_from(frame: pl.DataFrame, path: Path) -> tuple[Prompt, ...]:
     """One prompt per row. Without ``prompt_id`` the ids are ``row-1``, ``row-2`` and so on.
 
     ``messages`` (JSON text) outweighs ``prompt`` where it is filled in. The task is ``task``, or
-    else ``dataset``, or else ``dataset/subject`` where the two differ.
+    else ``dataset``, or else ``dataset/subject`` where the two differ. The time is ``time``, or
+    else ``created_at``: ISO 8601, or seconds since 1970.
 
     Raises:
         DataError: the row and field that is wrong.
@@ -57,6 +61,7 @@ def prompts_from(frame: pl.DataFrame, path: Path) -> tuple[Prompt, ...]:
         try:
             messages = _messages(known["messages"], known["prompt"])
             check_messages(messages)
+            time = iso_time(known["time"] or known["created_at"] or "")
         except DataError as error:
             raise DataError(f"{place(row)}: {error}") from error
         task = known["task"]
@@ -70,6 +75,7 @@ def prompts_from(frame: pl.DataFrame, path: Path) -> tuple[Prompt, ...]:
                 group=known["group"] or "",
                 difficulty=known["difficulty"] or "",
                 max_tokens=limits[row],
+                time=time,
             )
         )
     return tuple(prompts)
@@ -112,6 +118,8 @@ def prompt_frame(prompts: Sequence[Prompt]) -> pl.DataFrame:
             None if is_plain(p.messages) else msgspec.json.encode(p.messages).decode()
             for p in prompts
         ]
+    if any(p.time for p in prompts):
+        columns["time"] = [p.time for p in prompts]
     series = [pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()]
     limits = pl.Series("max_tokens", [p.max_tokens for p in prompts], dtype=pl.Int64)
     return pl.DataFrame([*series, limits])

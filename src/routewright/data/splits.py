@@ -14,12 +14,20 @@ Rows = NDArray[np.intp]
 Names = Sequence[str] | NDArray[np.str_]
 
 
-def split(data: RoutingData, *, holdout: float, seed: int) -> tuple[Rows, Rows]:
+def split(
+    data: RoutingData, *, holdout: float, seed: int, groups: Names | None = None
+) -> tuple[Rows, Rows]:
     """Rows to train on and rows to test on, both ascending and never empty.
 
     Rows of one group stay together; every task gives about the share ``holdout`` of its rows, and
     the number of test rows is within the largest group of ``holdout * n``. Which groups are
     tested depends on the seed and the data, not on the order of its rows.
+
+    Args:
+        data: what to split.
+        holdout: share of the rows to test on.
+        seed: of the draw.
+        groups: for each row its group (n,), in place of the data's own.
 
     Raises:
         ConfigError: ``holdout`` is not between 0 and 1.
@@ -27,7 +35,9 @@ def split(data: RoutingData, *, holdout: float, seed: int) -> tuple[Rows, Rows]:
     """
     if not 0.0 < holdout < 1.0:
         raise ConfigError(f"holdout is {holdout}; give the share to test on, between 0 and 1")
-    group_of_row, sizes, order, rng = _shuffled(data.groups, data.tasks, seed)
+    group_of_row, sizes, order, rng = _shuffled(
+        data.groups if groups is None else groups, data.tasks, seed
+    )
     if len(sizes) < 2:
         raise DataError(
             f"{data.name}: {len(sizes)} group of prompts cannot be split; add different prompts"

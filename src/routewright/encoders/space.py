@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from routewright.encoders.features import FEATURES, text_features
 from routewright.encoders.hashed import HashedEncoder
+from routewright.encoders.memo import each_fit, each_view
 from routewright.types import Prompt
 
 Floats = NDArray[np.float64]
+Digests = NDArray[np.uint64]
 
 _REACH = 5.0  # standard deviations: a prompt unlike any other must not run off to infinity
 _FORM = 0.6  # weight of the features beside the vector, by how well tasks are told apart
@@ -56,21 +59,35 @@ class View:
         return (np.hstack([self.embeddings, form]) / np.hypot(1.0, _FORM)).astype(np.float32)
 
 
+def text_digests(texts: Sequence[str]) -> Digests:
+    """Eight bytes that stand for each text (n,), alike for texts that differ in case or space."""
+    plain = (" ".join(text.casefold().split()) for text in texts)
+    told = [blake2b(each.encode("utf-8", "surrogatepass"), digest_size=8) for each in plain]
+    return np.array([int.from_bytes(each.digest(), "little") for each in told], dtype=np.uint64)
+
+
 class TextSpace:
     """Learns an encoder and the scale of the features from texts, labels unseen.
+
+    It remembers what it learned from, as ``fitted_on_``: the sorted digests of the texts, by
+    which an evaluation finds out that the space has met its test prompts. None is unknown.
 
     Args:
         dimensions: of the encoder's vectors; 0 leaves the encoder out.
         seed: of the encoder.
     """
 
+    fitted_on_: Digests | None
+
     def __init__(self, dimensions: int = 128, seed: int = 0) -> None:
         self.dimensions = dimensions
         self.seed = seed
 
+    @each_fit
     def fit(self, prompts: Sequence[Prompt]) -> Self:
         """Learn from the prompts' texts."""
         texts = [prompt.text for prompt in prompts]
+        self.fitted_on_ = np.unique(text_digests(texts))
         features = text_features(texts).astype(np.float64)
         spread = features.std(axis=0)
         self.mean_ = features.mean(axis=0)
@@ -80,6 +97,7 @@ class TextSpace:
         )
         return self
 
+    @each_view
     def view(self, prompts: Sequence[Prompt]) -> View:
         """See prompts as numbers; each row depends on its own prompt alone."""
         texts = [prompt.text for prompt in prompts]
@@ -96,25 +114,42 @@ class TextSpace:
             ),
         )
 
+    def met(self, prompts: Sequence[Prompt]) -> NDArray[np.bool_] | None:
+        """Which prompts' texts (n,) it was fitted on; None where it does not remember.
+
+        Prompts without text are nobody's.
+        """
+        if self.fitted_on_ is None:
+            return None
+        texts = [prompt.text for prompt in prompts]
+        worded = np.array([bool(text.strip()) for text in texts], dtype=np.bool_)
+        return np.isin(text_digests(texts), self.fitted_on_) & worded
+
     def state(self) -> dict[str, NDArray[Any]]:
         """The learned arrays by name."""
-        scale = {"mean": self.mean_, "scale": self.scale_}
-        if self.encoder_ is None:
-            return scale
-        return scale | {f"encoder.{name}": a for name, a in self.encoder_.state().items()}
+        arrays: dict[str, NDArray[Any]] = {"mean": self.mean_, "scale": self.scale_}
+        if self.fitted_on_ is not None:
+            arrays["fitted_on"] = self.fitted_on_
+        if self.encoder_ is not None:
+            arrays |= {f"encoder.{name}": a for name, a in self.encoder_.state().items()}
+        return arrays
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]]) -> TextSpace:
-        """The space that gave these arrays.
+        """The space that gave these arrays; one of before digests were kept has none.
 
         Raises:
-            ValueError: the features are not those of this version.
+            ValueError: the features are not those of this version, or the digests are none.
         """
         if arrays["mean"].shape != (len(FEATURES),) or arrays["scale"].shape != (len(FEATURES),):
             raise ValueError(f"expected {len(FEATURES)} text features")
+        fitted_on = arrays.get("fitted_on")
+        if fitted_on is not None and (fitted_on.dtype != np.uint64 or fitted_on.ndim != 1):
+            raise ValueError("expected the digests of texts as one row of 64-bit integers")
         prefix = "encoder."
         encoder = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
         space = cls(encoder["components"].shape[1] if encoder else 0)
         space.mean_, space.scale_ = arrays["mean"], arrays["scale"]
+        space.fitted_on_ = fitted_on
         space.encoder_ = HashedEncoder.restore(encoder) if encoder else None
         return space

@@ -126,6 +126,7 @@ class Evaluation:
         tasks: per-task figures at the recommended setting; empty where no task is known.
         pays: whether the interval of the difference to the zero router lies above 0.
         verdict: the same in one plain line.
+        findings: checks that fired, for callers that make them; see ``evaluation.checks``.
     """
 
     data: str
@@ -146,6 +147,7 @@ class Evaluation:
     tasks: tuple[TaskRow, ...]
     pays: bool
     verdict: str
+    findings: tuple[Finding, ...] = ()
 
     def row(self, name: str, kind: Kind | None = None) -> Row:
         """The row of that name, routers before baselines before models.
