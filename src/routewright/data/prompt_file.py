@@ -9,6 +9,7 @@ import msgspec
 
 from routewright.data.json_lines import read_json_lines
 from routewright.data.messages import check_messages, parse_messages
+from routewright.data.times import iso_time
 from routewright.data.wording import did_you_mean, shown
 from routewright.errors import DataError
 from routewright.types import Message, Prompt
@@ -24,6 +25,7 @@ class _Record(msgspec.Struct, frozen=True):
     reference: str = ""
     max_tokens: int | None = None
     group: str = ""
+    time: str = ""
 
 
 def load_prompts(path: str | Path) -> tuple[Prompt, ...]:
@@ -31,7 +33,7 @@ def load_prompts(path: str | Path) -> tuple[Prompt, ...]:
 
     Every line is an object with ``prompt_id`` and either ``prompt`` (the user's text) or
     ``messages`` (turns in the OpenAI shape); ``task``, ``difficulty``, ``grader``, ``reference``,
-    ``max_tokens`` and ``group`` are optional.
+    ``max_tokens``, ``group`` and ``time`` (ISO 8601) are optional.
 
     Raises:
         DataError: the file, line and field that is wrong, and the way out.
@@ -70,6 +72,7 @@ def _prompt(raw: dict[str, Any]) -> Prompt:
     messages = _messages(record)
     try:
         check_messages(messages)
+        time = iso_time(record.time)
     except DataError as error:
         raise DataError(f"prompt_id {shown(record.prompt_id)}: {error}") from error
     return Prompt(
@@ -81,6 +84,7 @@ def _prompt(raw: dict[str, Any]) -> Prompt:
         group=record.group,
         difficulty=record.difficulty,
         max_tokens=record.max_tokens,
+        time=time,
     )
 
 

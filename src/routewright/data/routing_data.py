@@ -62,15 +62,22 @@ class RoutingData:
             raise DataError(f"{self.name}: model {twin!r} appears twice; merge its rows")
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a folder in long format, or one CSV, JSON Lines or Parquet file in wide form.
+    def load(cls, path: str | Path, format: str = "auto") -> Self:
+        """Read a table of outcomes: our own formats, a published benchmark, or one from the hub.
+
+        Args:
+            path: a folder in long format; one CSV, JSON Lines or Parquet file in wide form; the
+                files of a published benchmark; or ``hub:NAME`` (``data.benchmarks.hub``).
+            format: ``native`` for the first two, the name of a benchmark's format
+                (``data.benchmarks.FORMATS``), or ``auto`` to recognise it.
 
         Raises:
             DataError: the file, row or field that is wrong, and the way out.
+            ConfigError: no such format.
         """
         from routewright.data.tables import load_table
 
-        return load_table(cls, Path(path))
+        return load_table(cls, path, format)
 
     def save(self, path: str | Path) -> None:
         """Write the long format: ``prompts.parquet`` and ``outcomes.parquet`` in a folder."""
@@ -90,7 +97,7 @@ class RoutingData:
 
         Where the data names none, prompts with equal normalised text form one.
         """
-        return np.array([p.group or _text_group(p.text) for p in self.prompts], dtype=np.str_)
+        return np.array([p.group or text_group(p.text) for p in self.prompts], dtype=np.str_)
 
     @cached_property
     def tasks(self) -> NDArray[np.str_]:
@@ -138,6 +145,7 @@ def _first_repeat(names: Sequence[str]) -> str | None:
     return None
 
 
-def _text_group(text: str) -> str:
+def text_group(text: str) -> str:
+    """The group of a question: equal for equal texts, whatever their case and white space."""
     folded = " ".join(text.casefold().split())
     return "text-" + blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

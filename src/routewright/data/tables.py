@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from routewright.data.long_format import read_long, write_long
+from routewright.data.long_format import Table, read_long, write_long
 from routewright.data.table_file import ENDINGS
 from routewright.data.wide_format import read_wide
 from routewright.data.wording import missing
@@ -17,24 +17,65 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound="RoutingData")
 
 
-def load_table(cls: type[Data], path: Path) -> Data:
-    """Read a folder in long format or one file in wide form; it takes the path's last name.
+def load_table(cls: type[Data], path: str | Path, format: str = "auto") -> Data:
+    """Read a native table, or the files of a published benchmark; it takes the path's last name.
+
+    Args:
+        cls: the class of the data.
+        path: a folder in long format, a file in wide form, a benchmark's files, or ``hub:NAME``.
+        format: ``native``, a name in ``data.benchmarks.FORMATS``, or ``auto``.
 
     Raises:
         DataError: the file, row or field that is wrong, and the way out.
-        MissingExtraError: polars is not installed.
+        ConfigError: no such format.
+        MissingExtraError: polars, or huggingface_hub for ``hub:``, is not installed.
     """
-    if path.is_dir():
-        table = read_long(path)
-    elif not path.exists():
-        raise missing(path)
-    elif path.suffix.lower() in ENDINGS:
-        table = read_wide(path)
-    else:
-        raise DataError(f"{path}: give a folder, or a table that ends in {', '.join(ENDINGS)}")
+    name = ""
+    if str(path).startswith("hub:"):
+        from routewright.data.benchmarks.hub import fetch
+
+        fetched = fetch(path)
+        path, name = fetched.path, fetched.name
+        format = fetched.format if format == "auto" else format
+    path = Path(path)
+    table = _read(path, _recognised(path) if format == "auto" else format)
     return cls(
-        prompts=table.prompts, models=table.models, name=path.resolve().name, **table.matrices
+        prompts=table.prompts,
+        models=table.models,
+        name=name or path.resolve().name,
+        **table.matrices,
     )
+
+
+def _recognised(path: Path) -> str:
+    """The format that a path looks like; native tables are known without asking the others."""
+    if not path.exists():
+        raise missing(path)
+    halves = (path / f"{stem}{ending}" for stem in ("prompts", "outcomes") for ending in ENDINGS)
+    if path.suffix.lower() == ".parquet" or (path.is_dir() and any(p.is_file() for p in halves)):
+        return "native"
+    from routewright.data.benchmarks import claimed_by, unknown
+
+    claimed = claimed_by(path)
+    if claimed is None and path.is_file() and path.suffix.lower() in ENDINGS:
+        return "native"
+    if claimed is None:
+        raise unknown(path)
+    return claimed
+
+
+def _read(path: Path, format: str) -> Table:
+    if format != "native":
+        from routewright.data.benchmarks import read_benchmark
+
+        return read_benchmark(path, format)
+    if path.is_dir():
+        return read_long(path)
+    if not path.exists():
+        raise missing(path)
+    if path.suffix.lower() in ENDINGS:
+        return read_wide(path)
+    raise DataError(f"{path}: give a folder, or a table that ends in {', '.join(ENDINGS)}")
 
 
 def save_long(data: RoutingData, path: Path) -> None:

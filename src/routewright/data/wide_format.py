@@ -39,7 +39,15 @@ def read_wide(path: Path) -> Table:
     Raises:
         DataError: the file, row and column that is wrong.
     """
-    frame = read_frame(path)
+    return table_from_wide(read_frame(path), path)
+
+
+def table_from_wide(frame: pl.DataFrame, path: Path) -> Table:
+    """The same of a table that was read from ``path``.
+
+    Raises:
+        DataError: the file, row and column that is wrong.
+    """
     if path.stem in ("prompts", "outcomes") and not model_columns(frame.columns, path):
         raise DataError(f"{path}: half of a table in long format; give the folder {path.parent}")
     if any(name.endswith(_ROUTERBENCH_COST) for name in frame.columns):

@@ -15,7 +15,8 @@ def test_a_record_becomes_a_prompt_with_all_that_is_known(tmp_path: Path) -> Non
     path.write_text(
         '\ufeff{"prompt_id": "arithmetic-017", "task": "arithmetic", "difficulty": "easy",'
         ' "prompt": "6*7? \u2028 Think.", "grader": "numeric", "reference": "42",'
-        ' "max_tokens": 48, "group": "g"}\n\n{"prompt_id": "bare", "prompt": "Hi"}',
+        ' "max_tokens": 48, "group": "g", "time": "2025-01-31T12:00:00Z"}\n\n'
+        '{"prompt_id": "bare", "prompt": "Hi"}',
         encoding="utf-8",
     )
     first, second = load_prompts(str(path))
@@ -28,6 +29,7 @@ def test_a_record_becomes_a_prompt_with_all_that_is_known(tmp_path: Path) -> Non
         group="g",
         difficulty="easy",
         max_tokens=48,
+        time="2025-01-31T12:00:00Z",
     )
     assert second == Prompt.from_text("bare", "Hi")
 

@@ -39,6 +39,7 @@ prompts = st.builds(
     group=words,
     difficulty=words,
     max_tokens=st.none() | st.integers(1, 10**6),
+    time=st.just("") | st.datetimes().map(lambda time: time.isoformat()),
 )
 
 
