@@ -1,1 +1,8 @@
-"""Many routers on many benchmarks under one protocol: fits, standings, leaderboard."""
+"""Many routers on many data sets: plan, fit, standings, leaderboard."""
+
+from __future__ import annotations
+
+from routewright.bench.results import Leaderboard
+from routewright.bench.run import Run, bench
+
+__all__ = ["Leaderboard", "Run", "bench"]

@@ -95,8 +95,9 @@ class Standing:
         minus_zero: its settings joined by cost, less the zero router picked on training prompts.
         minus_zero_sd: standard deviation over folds.
         above_zero: number of folds in which that difference is above 0.
-        p_value: two-sided bootstrap p-value of ``minus_zero`` = 0; None where no claim is made.
-        p_holm: the same after Holm's correction over all claims of the run.
+        p_value: two-sided bootstrap p-value of ``minus_zero`` = 0, of routers and of the shuffled
+            control; None for others.
+        p_holm: the same after Holm's correction over all claims of the run, or all its controls.
         score: mean score at the recommended setting, which was picked on training prompts.
         cost_usd: mean cost per prompt there.
         neutral_cost: lowest cost that reaches the best single model's score, as a share of that

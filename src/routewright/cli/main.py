@@ -14,8 +14,10 @@ from routewright.errors import RoutewrightError
 VERBS = {
     "collect": "Ask every model every prompt; resumable at any moment.",
     "judge": "Grade collected answers: verifying graders, an LLM judge for the rest.",
+    "data": "Look at routing data: what it holds, what routing could gain, what looks wrong.",
     "train": "Fit a router on routing data and write its artefact.",
     "evaluate": "Prove on held-out prompts whether routing pays.",
+    "bench": "Compare routers on benchmarks: splits, seeds, intervals, one leaderboard.",
     "route": "Decide which model a prompt should go to, without a server.",
     "serve": "Serve the router behind an OpenAI-compatible endpoint.",
 }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.hashed import HALF_CAP
+from routewright.encoders.memo import each_text
 
 FEATURES = (
     "log_chars",  # of the whole text, also beyond what is read
@@ -70,6 +71,7 @@ def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.array(rows, dtype=np.float32).reshape(len(rows), len(FEATURES))
 
 
+@each_text
 def _features(whole: str) -> list[float]:
     text = whole
     if len(text) > 2 * HALF_CAP:

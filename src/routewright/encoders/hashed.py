@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from routewright.encoders.memo import each_text
 from routewright.errors import require
 
 Float32 = NDArray[np.float32]
@@ -37,6 +38,7 @@ def normalise(text: str) -> str:
     return _DIGIT.sub("0", " ".join(text.casefold().split()))
 
 
+@each_text
 def ngram_buckets(text: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Buckets of the word 1- and 2-grams, and of the character 3- to 5-grams, with repeats."""
     plain = normalise(text)

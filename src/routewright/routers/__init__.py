@@ -43,6 +43,8 @@ _FAMILIES = {
     "best-single": "baselines:BestSingleRouter",
     "zero": "baselines:ZeroRouter",
     "oracle": "baselines:OracleRouter",
+    "cost-only": "baselines:CostOnlyRouter",
+    "task": "tasks:TaskRouter",
     "length": "learned:LengthRouter",
     "knn": "learned:KnnRouter",
     "kmeans": "learned:KMeansRouter",

@@ -51,6 +51,16 @@ class ZeroRouter(_Blind):
     name = "zero"
 
 
+class CostOnlyRouter(ZeroRouter):
+    """The same scores for every prompt, but each prompt's own expected costs.
+
+    Long prompts cost more and dear models more so: knowing that alone, and nothing of who answers
+    what, is worth something. What another router adds to it is its skill.
+    """
+
+    name = "cost-only"
+
+
 class CheapestRouter(_Blind):
     """All models look equally good, so the policy takes the one with the least expected cost."""
 

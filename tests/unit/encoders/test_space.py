@@ -41,3 +41,30 @@ def test_features_of_another_version_are_refused():
     state = TextSpace(0).fit(PROMPTS).state()
     with pytest.raises(ValueError, match="text features"):
         TextSpace.restore(state | {"mean": state["mean"][:-1]})
+
+
+def test_it_remembers_what_it_was_fitted_on_by_eight_bytes_a_text():
+    space = TextSpace(0).fit([*PROMPTS, PROMPTS[0], Prompt.from_text("e", "")])
+    assert space.state()["fitted_on"].nbytes == 8 * 13
+    again = TextSpace.restore(space.state())
+    asked = [
+        Prompt.from_text("same", "Question  3 ABOUT "),
+        Prompt.from_text("new", "question 99 about"),
+        Prompt.from_text("none", "  "),
+    ]
+    assert again.met(asked).tolist() == [True, False, False]
+
+
+def test_a_state_of_before_digests_were_kept_remembers_nothing():
+    state = TextSpace(0).fit(PROMPTS).state()
+    del state["fitted_on"]
+    old = TextSpace.restore(state)
+    assert old.met(PROMPTS) is None
+    assert "fitted_on" not in old.state()
+
+
+@pytest.mark.parametrize("forged", [np.zeros(3), np.zeros((2, 2), np.uint64)])
+def test_what_cannot_be_digests_is_refused(forged):
+    state = TextSpace(0).fit(PROMPTS).state()
+    with pytest.raises(ValueError, match="digests"):
+        TextSpace.restore(state | {"fitted_on": forged})

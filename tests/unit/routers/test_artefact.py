@@ -204,3 +204,13 @@ def test_a_forged_state_is_refused_before_it_is_handed_out(folder, change):
 def test_nan_in_an_array_is_refused(folder):
     swap_arrays(folder, lambda a: a.update({"router.kmeans.profiles": np.full((6, 3), np.nan)}))
     refuses(folder, "NaN")
+
+
+def test_an_artefact_of_before_digests_were_kept_still_loads(folder):
+    prompts = sample_data().prompts
+    before = routers.load(folder)
+    assert before.space_.met(prompts).all()
+    swap_arrays(folder, lambda a: a.pop("space.fitted_on"))
+    old = routers.load(folder)
+    assert old.space_.met(prompts) is None
+    assert np.array_equal(old.predict(prompts).scores, before.predict(prompts).scores)
