@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from routewright.bench.report import write_report as write_leaderboard
+from routewright.bench.page.report import write_report as write_leaderboard
 from routewright.evaluation import evaluate
 from routewright.evaluation import write_report as write_evaluation
 from routewright.evaluation.table import dollars

@@ -172,7 +172,7 @@ def _fit(
 def _write(board: Leaderboard, folder: Path) -> Path | None:
     _replace(folder / JSON, json.dumps(board.to_dict(), indent=1, allow_nan=False) + "\n")
     _replace(folder / TEXT, render_text(board))
-    from routewright.bench.report import write_report
+    from routewright.bench.page.report import write_report
 
     try:
         return write_report(board, folder / REPORT)

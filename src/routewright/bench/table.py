@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from routewright.bench import figures
+from routewright.bench.page import figures
 from routewright.bench.results import Leaderboard, Section, Standing
 from routewright.bench.verdicts import LEVEL, Verdict, verdict
 from routewright.evaluation.results import Kind

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from routewright.bench import figures
-from routewright.bench.columns import COLUMNS
-from routewright.bench.drawings import drawing
-from routewright.bench.report import write_report
+from routewright.bench.page import figures
+from routewright.bench.page.columns import COLUMNS
+from routewright.bench.page.drawings import drawing
+from routewright.bench.page.report import write_report
 from routewright.bench.results import Leaderboard
 from routewright.bench.verdicts import verdict
 from routewright.evaluation.results import Finding
@@ -316,7 +316,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_and_lines_stand_out_in_both_schemes(scheme: str) -> None:
-    style = files("routewright.bench").joinpath("leaderboard.css").read_text("utf-8")
+    style = files("routewright.bench.page").joinpath("leaderboard.css").read_text("utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     block = light if scheme == "light" else dark
     colours: dict[str, str] = dict(re.findall(r"--(\w+): (#\w{6})", block))

@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from routewright.bench import figures
-from routewright.bench.columns import COLUMNS
-from routewright.bench.drawings import drawing, tasks_of
+from routewright.bench.page import figures
+from routewright.bench.page.columns import COLUMNS
+from routewright.bench.page.drawings import drawing, tasks_of
 from routewright.bench.results import Leaderboard, Section, Standing
 from routewright.bench.verdicts import Verdict, by_difference, by_severity, verdict
 from routewright.errors import require
@@ -105,7 +105,7 @@ def write_report(board: Leaderboard, path: str | Path) -> Path:
 
 
 def _read(name: str) -> str:
-    return files("routewright.bench").joinpath(name).read_text("utf-8")
+    return files("routewright.bench.page").joinpath(name).read_text("utf-8")
 
 
 def _hash(script: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from routewright.bench import figures
+from routewright.bench.page import figures
 from routewright.bench.results import Leaderboard, PairMetrics, Point, Section, Standing
 from routewright.bench.verdicts import by_difference, verdict
 from routewright.metrics.bootstrap import Estimate

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from routewright.bench import figures
+from routewright.bench.page import figures
 from routewright.bench.results import PairMetrics, Section, Standing
 from routewright.metrics.bootstrap import Estimate
 

@@ -1,0 +1,1 @@
+"""The leaderboard as one page that needs no network: columns, drawings, template, script."""
