@@ -54,7 +54,7 @@ def entrants(names: str | Sequence[str] = "all", files: Sequence[str] = ()) -> t
 
     Args:
         names: names of registered routers; a text is split at commas; ``all`` is every one that
-            isn't blind.
+            isn't a baseline.
         files: ``path/to/file.py:Class`` each. The file is run: name only files that you trust.
 
     Raises:
@@ -63,7 +63,7 @@ def entrants(names: str | Sequence[str] = "all", files: Sequence[str] = ()) -> t
     asked = names.split(",") if isinstance(names, str) else list(names)
     wanted: list[str] = []
     for name in filter(None, (each.strip() for each in asked)):
-        wanted += [name] if name != "all" else [each for each in routers.names() if _sees(each)]
+        wanted += [name] if name != "all" else [n for n in routers.names() if _learns(n)]
     # Blind ones join anyway; naming one is no mistake.
     chosen = [name for name in dict.fromkeys(wanted) if _sees(name)]
     found = [Entrant(name, digest=_source(routers.kind(name))) for name in chosen]
@@ -94,6 +94,10 @@ def fitted_baselines(named: Sequence[Entrant], *, tasks: bool) -> tuple[Entrant,
 
 def _sees(name: str) -> bool:
     return name not in BLIND and not routers.kind(name).knows_only_training_prompts
+
+
+def _learns(name: str) -> bool:
+    return _sees(name) and name not in FITTED
 
 
 def _source(kind: type[BaseRouter]) -> str:
