@@ -148,7 +148,7 @@ def growth() -> None:
         print(
             f"growth: {n:>9,} prompts x 11 models, 1 router, 200 replicates: {took:6.1f} s, "
             f"{1e6 * took / n:5.1f} µs a prompt ({took / n / first:.2f} of the first line's), "
-            f"{peak:.1f} GB"
+            f"{peak:.1f} GB at most so far"
         )
 
 

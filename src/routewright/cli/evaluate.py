@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from routewright.routers import BaseRouter
 
 # Fitted on the same training prompts, so that the table shows what the router adds to them.
-RIVALS = ("length", "knn", "ridge")
+RIVALS = ("cost-only", "length", "knn", "ridge")
 FEWEST_FOR_RIVALS = 30
 GATE_CLOSED = 3  # exit code: 1 is a crash, 2 a mistake of the caller
 
