@@ -30,13 +30,14 @@ def command(
 ) -> None:
     """Fit a router on DATA (a folder in long format, or one table in wide form).
 
-    The held-out prompts are left for `routewright evaluate`, which leaves out every prompt that
-    the artefact was trained on.
+    The held-out prompts, none of them a near-duplicate of a training prompt, are left for
+    `routewright evaluate`, which leaves out every prompt that the artefact was trained on.
     """
     import numpy as np
 
     from routewright import routers
     from routewright.data import RoutingData
+    from routewright.data.regimes import joined_groups
     from routewright.data.splits import split
     from routewright.evaluation.checks.from_folder import prices_of
 
@@ -44,7 +45,9 @@ def command(
     table = RoutingData.load(data)
     if models:
         table = table.select_models([part.strip() for part in models.split(",") if part.strip()])
-    rows = split(table, holdout=holdout, seed=seed)[0] if holdout else np.arange(len(table))
+    rows = np.arange(len(table))
+    if holdout:  # a near-duplicate of a training prompt would be no proof
+        rows = split(table, holdout=holdout, seed=seed, groups=joined_groups(table))[0]
     training = table.subset(rows)
     started = time.monotonic()
     router.fit(training)

@@ -102,12 +102,12 @@ def test_json_holds_the_findings_and_the_gate_keeps_it_whole(idle):
 
 
 def test_the_gate_closes_on_test_prompts_found_in_training(tmp_path):
-    job(tmp_path / "data", skill=True, twins=60)
-    run(
-        *("train", tmp_path / "data", "--router", "ridge", "--out", tmp_path / "router"),
-        *("--holdout", 0.5),
-    )
-    done = evaluated(tmp_path, "--gate", code=3)
+    data = RoutingData.load(job(tmp_path / "data", skill=True, twins=60))
+    rows, _ = split(data, holdout=0.5, seed=0)  # train itself would keep twins on one side
+    router = make("ridge").fit(data.subset(rows))
+    groups = [group_digest(group) for group in data.subset(rows).groups]
+    router.save(tmp_path / "router", extra={"training_groups": groups})
+    done = evaluated(tmp_path, "--gate", "--worth-usd", 1, code=3)
     assert "routing pays" in done.stdout, "it is the check that closes the gate"
     assert "error RT001 test prompts found in training: " in done.stdout
     assert "RT008" not in done.stdout, "what training holds is not told twice"
