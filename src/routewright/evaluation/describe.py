@@ -19,6 +19,7 @@ from routewright.evaluation.description import (
     Description,
     DuplicateFacts,
     ModelFacts,
+    NullWorld,
     Spread,
     SpreadFacts,
     TaskFacts,
@@ -27,8 +28,10 @@ from routewright.evaluation.label_trouble import label_trouble
 from routewright.metrics.bootstrap import REPLICATES, Estimate, bootstrap_means
 from routewright.metrics.frontier import aiq, hull_members, zero_router
 from routewright.metrics.oracle import oracle
+from routewright.metrics.rasch import rasch_null
 
 Floats = NDArray[np.float64]
+NULL_CELLS = 2_000_000  # cells to simulate in all: a second or two
 
 
 def describe(
@@ -138,6 +141,25 @@ def _bounds(data: RoutingData) -> Bounds | None:
         c_max_usd=float(cost.max()),
         agree=float(agree.mean()),
         agree_solved=float((agree & (scores[:, 0] > 0)).mean()),
+        null=_null(scores, costs),
+    )
+
+
+def _null(scores: Floats, costs: Floats) -> NullWorld | None:
+    """Simulated where it means something: two models, right or wrong, neither always."""
+    if (
+        not np.isin(scores, (0.0, 1.0)).all()
+        or scores.shape[1] < 2
+        or scores.std(axis=0).min() == 0
+    ):
+        return None
+    draws = int(np.clip(NULL_CELLS // scores.size, 5, 20))
+    null = rasch_null(scores, costs, seed=0, draws=draws)
+    return NullWorld(
+        oracle_score=float(null.oracle_accuracy.mean()),
+        difficulty_aiq=float(null.bayes_aiq.mean()),
+        zero_aiq=float(null.zero_aiq.mean()),
+        p_value=null.p_value,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from routewright.evaluation.description import Description, Spread
+from routewright.evaluation.description import Description, NullWorld, Spread
 from routewright.evaluation.table import dollars, interval
 
 if TYPE_CHECKING:
@@ -130,6 +130,17 @@ def _answers(description: Description) -> Table:
     return table
 
 
+def _null(null: NullWorld | None) -> list[str]:
+    if null is None:
+        return []
+    worth = null.difficulty_aiq - null.zero_aiq
+    return [
+        f"null oracle   {null.oracle_score:.3f} in a world without specialisation "
+        f"(p = {null.p_value:.2f} that it reaches the oracle above);",
+        f"              knowing each prompt's difficulty is worth {worth:+.3f} AIQ there",
+    ]
+
+
 def _lines(description: Description) -> list[str]:
     lines: list[str] = []
     bounds = description.bounds
@@ -141,6 +152,7 @@ def _lines(description: Description) -> list[str]:
             f"per 1,000 (${dollars(1000 * bounds.oracle_cost0_usd)} if unsolved ones are free)",
             f"zero router   AIQ {bounds.zero_aiq:.3f} over costs from "
             f"${dollars(1000 * bounds.c_min_usd)} to ${dollars(1000 * bounds.c_max_usd)} per 1,000",
+            *_null(bounds.null),
             f"all agree     on {_percent(bounds.agree)} of the prompts "
             f"({_percent(bounds.agree_solved)} with a score above 0): nothing to route there",
         ]

@@ -68,6 +68,26 @@ class SpreadFacts:
 
 
 @dataclass(frozen=True)
+class NullWorld:
+    """A world in which models differ in level and prompts in difficulty, and nothing else does.
+
+    Every model ranks alike on every prompt there, so no router can beat the best model's score.
+    What its oracle and its knowledge of difficulty reach is no measure of what routing can.
+
+    Attributes:
+        oracle_score: mean score of its oracle: luck that nobody can route to.
+        difficulty_aiq: AIQ of a router that knows how difficult each prompt is.
+        zero_aiq: AIQ of its zero router.
+        p_value: how likely its oracle is to be as high as the real one.
+    """
+
+    oracle_score: float
+    difficulty_aiq: float
+    zero_aiq: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Bounds:
     """What stands between the best single model and the oracle, on complete prompts.
 
@@ -83,6 +103,7 @@ class Bounds:
         c_max_usd: the dearest single model's.
         agree: share of the prompts on which all models have one score: nothing to route.
         agree_solved: share on which that score is above 0.
+        null: the same without any specialisation; None where scores are not 0 and 1.
     """
 
     best_model: str
@@ -96,6 +117,7 @@ class Bounds:
     c_max_usd: float
     agree: float
     agree_solved: float
+    null: NullWorld | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from routewright import worlds
 from routewright.data import RoutingData
 from routewright.data.responses import Response, read_responses, save_responses
 from routewright.errors import DataError
@@ -314,3 +317,26 @@ def test_the_table_says_what_the_description_holds(hand: Description) -> None:
     assert "1 exact, 0 near; 5 groups, 4 with duplicates joined" in text
     assert "time          2025-01-05T11:30:00+02:00 to 2025-03-01 (4 known)" in text
     assert "info RD020: 2 prompts" in text
+
+
+def test_the_null_oracle_tells_luck_and_difficulty_from_specialisation() -> None:
+    alike = worlds.nested_difficulty(reach=(0.5, 0.8), costs=(1.0, 3.0)).draw(800, seed=0)
+    apart = worlds.cluster_bernoulli([[0.95, 0.05], [0.05, 0.95]], (1.0, 3.0)).draw(800, seed=0)
+    graded = replace(apart, scores=apart.scores * 0.8)
+
+    def null(data: RoutingData) -> Any:
+        bounds = describe(data, duplicates=False, replicates=10).bounds
+        assert bounds is not None
+        return bounds.null
+
+    # In a nested world every model ranks alike: the real oracle adds nothing to the best model.
+    assert null(alike).p_value > 0.5
+    assert null(apart).p_value < 0.1
+    assert null(apart).oracle_score < 0.85, "the real one is at .95"
+    assert null(apart).difficulty_aiq >= null(apart).zero_aiq
+    assert null(graded) is None
+    console = StringIO()
+    print_description(
+        describe(apart, duplicates=False, replicates=10), Console(file=console, width=120)
+    )
+    assert "null oracle   0." in console.getvalue()
