@@ -26,7 +26,7 @@ Rows = NDArray[np.intp]
 FEWEST_OF_TASK = 10
 """Test prompts of a task below which a fold says nothing of it."""
 
-DRAWN_BY_TASK = ("router", "zero", "oracle", "control")
+DRAWN_BY_TASK = ("model", "router", "zero", "oracle", "control")
 POINTS = ("model", "random")
 """Kinds without settings: a point in the plane of costs and scores, no frontier."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WIDTH = 132
 """Columns of a terminal that isn't one: a file or a pipe."""
 
-WORDS = {"above": "above", "below": "below", "untold": "not shown"}
+WORDS = {"above": "above", "below": "below", "untold": "can't tell"}
 COLOURS = {"above": "green", "below": "red", "untold": "yellow"}
 BASELINES: tuple[Kind, ...] = ("random", "zero", "oracle")
 SINGLES = ("cheapest", "best-single")
