@@ -18,15 +18,13 @@ from routewright.bench.measure import FoldSeen, Ground, ground, measure
 from routewright.bench.plan import FoldJobs, Part
 from routewright.bench.results import Section, Standing
 from routewright.bench.section import Folds, standing
+from routewright.data.regimes import MOST_TASKS, coarse_tasks
 from routewright.data.routing_data import RoutingData
 from routewright.evaluation.checks import Facts, check
 from routewright.evaluation.results import Finding, Kind
 from routewright.metrics.bootstrap import Draws
 from routewright.metrics.oracle import oracle
 from routewright.metrics.significance import holm
-
-MOST_TASKS = 12
-"""Tasks that are looked at by themselves: the largest, where there are more."""
 
 Key = tuple[Kind, str]
 
@@ -133,14 +131,6 @@ def _void(standings: Sequence[Standing]) -> tuple[Finding, ...]:
     return check(Facts(controls=controls)) if controls else ()
 
 
-def coarse_tasks(tasks: NDArray[np.str_]) -> NDArray[np.str_]:
-    """The tasks (n,), or what stands before ``/`` in them where they are many and these few."""
-    if len(set(tasks.tolist()) - {""}) <= MOST_TASKS:
-        return tasks
-    sets = np.array([task.partition("/")[0] for task in tasks.tolist()], dtype=np.str_)
-    return sets if len(set(sets.tolist()) - {""}) > 1 else tasks
-
-
 def _without(part: Part) -> Section:
     """A section that the data can't give: the reason, and nothing else."""
     data = part.table.data
@@ -163,6 +153,7 @@ def _without(part: Part) -> Section:
 
 
 def _shown(tasks: NDArray[np.str_]) -> list[str]:
+    """Tasks to look at by themselves: the largest, where there are many."""
     sizes: Counter[str] = Counter(tasks.tolist())
     sizes.pop("", None)
     largest = sorted(sizes, key=lambda task: (-sizes[task], task))[:MOST_TASKS]

@@ -165,7 +165,7 @@ def _in_distribution(ask: _Ask) -> tuple[Fold, ...]:
 
 
 def _leave_one_task_out(ask: _Ask) -> tuple[Fold, ...]:
-    data, tasks = ask.data, _coarse(ask.data.tasks)
+    data, tasks = ask.data, coarse_tasks(ask.data.tasks)
     names, sizes = np.unique(tasks[tasks != ""], return_counts=True)
     if len(names) < 2:
         raise DataError(
@@ -188,7 +188,7 @@ def _leave_one_task_out(ask: _Ask) -> tuple[Fold, ...]:
     return tuple(made)
 
 
-def _coarse(tasks: NDArray[np.str_]) -> NDArray[np.str_]:
+def coarse_tasks(tasks: NDArray[np.str_]) -> NDArray[np.str_]:
     """The tasks, or the data sets they belong to where there are many tasks and a few of these."""
     if len(set(tasks.tolist()) - {""}) <= MOST_TASKS:
         return tasks

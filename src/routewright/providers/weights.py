@@ -7,19 +7,14 @@ is the catalogue's.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import socket
 import tempfile
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from routewright.errors import MissingExtraError, WeightsError, require
+from routewright.errors import MissingExtraError, WeightsError
+from routewright.hub import CHUNK, HubError, download, sha256_of
 from routewright.types import Model, Weights
-
-CHUNK = 1 << 22
 
 
 def find_weights(model: Model, configured: Path | None = None) -> Path:
@@ -57,15 +52,6 @@ def find_weights(model: Model, configured: Path | None = None) -> Path:
     )
 
 
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _checked(name: str, path: Path, weights: Weights) -> Path:
     found = sha256_of(path)
     if found != weights.sha256:
@@ -80,38 +66,12 @@ def _from_hub(weights: Weights, tried: list[str]) -> Path | None:
     if not weights.hub_repo:
         return None
     try:
-        hub = require("huggingface_hub", "hub")
+        return download(weights.hub_repo, weights.file, weights.hub_revision)
     except MissingExtraError:
         tried.append("model hub: the extra routewright[hub] is not installed")
-        return None
-    wanted: dict[str, Any] = {
-        "repo_id": weights.hub_repo,
-        "filename": weights.file,
-        "revision": weights.hub_revision,
-    }
-    cached = hub.try_to_load_from_cache(**wanted)
-    if isinstance(cached, str):
-        return Path(cached)
-    if not _reachable(hub.constants.ENDPOINT):
-        tried.append("model hub: no network")
-        return None
-    try:
-        return Path(hub.hf_hub_download(**wanted))
-    # The hub client raises its own and its HTTP library's errors: none of them is fatal here.
-    except Exception as error:
-        tried.append(f"model hub: {type(error).__name__}")
-        return None
-
-
-def _reachable(url: str) -> bool:
-    """Whether a host answers at once: the hub's own client retries for twenty seconds first."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        with socket.create_connection((parts.hostname or "", port), timeout=3):
-            return True
-    except OSError:
-        return False
+    except HubError as error:
+        tried.append(f"model hub: {error}")
+    return None
 
 
 def _from_packages(weights: Weights, tried: list[str]) -> Path | None:

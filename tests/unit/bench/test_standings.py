@@ -11,10 +11,11 @@ from routewright.bench.fit import run
 from routewright.bench.fits import path_of, read
 from routewright.bench.plan import plan
 from routewright.bench.section import p_value
-from routewright.bench.standings import coarse_tasks, corrected, section
+from routewright.bench.standings import corrected, section
 from routewright.bench.table import render_text
 from routewright.bench.tables import prepare
 from routewright.bench.verdicts import verdict
+from routewright.data.regimes import coarse_tasks
 from routewright.errors import ConfigError, DataError
 from routewright.evaluation import evaluate
 from routewright.metrics.bootstrap import Estimate

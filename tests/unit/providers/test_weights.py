@@ -11,9 +11,9 @@ import threading
 import msgspec
 import pytest
 
+from routewright import hub
 from routewright.catalog import find_model, known_models
 from routewright.errors import WeightsError
-from routewright.providers import weights as module
 from routewright.providers.weights import find_weights
 from routewright.types import Model, Weights
 
@@ -95,7 +95,7 @@ def test_every_local_model_of_the_catalogue_names_three_ways_and_a_digest():
 
 def test_no_network_is_noticed_at_once(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    assert not module._reachable("https://127.0.0.1:1")
+    assert not hub.reachable("https://127.0.0.1:1")
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

@@ -14,19 +14,14 @@ Files come through huggingface_hub (extra ``hub``) into its cache, with its prog
 
 from __future__ import annotations
 
-import hashlib
-import socket
-import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from routewright.data.wording import did_you_mean, first_line
-from routewright.errors import DataError, MissingExtraError, require
+from routewright.data.wording import did_you_mean
+from routewright.errors import DataError, MissingExtraError
+from routewright.hub import HubError, download, sha256_of
 
 PREFIX = "hub:"
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def fetch(path: str | Path) -> Fetched:
     else:
         pinned = True
     file = _download(asked, source)
-    if source.sha256 and (found := _sha256_of(file)) != source.sha256:
+    if source.sha256 and (found := sha256_of(file)) != source.sha256:
         raise DataError(
             f"{asked}: {file} has SHA-256 {found[:16]}…, not {source.sha256[:16]}…; delete it "
             "and fetch it again"
@@ -114,48 +109,8 @@ def _download(asked: str, source: Source) -> Path:
         "on another machine and give its path"
     )
     try:
-        hub: Any = require("huggingface_hub", "hub")
+        return download(source.repo, source.file, source.revision, data_set=True)
     except MissingExtraError as error:
         raise MissingExtraError(f"{asked}: {error}; or {by_hand}") from error
-    wanted: dict[str, Any] = {
-        "repo_id": source.repo,
-        "repo_type": "dataset",
-        "filename": source.file,
-        "revision": source.revision,
-    }
-    cached = hub.try_to_load_from_cache(**wanted)
-    if isinstance(cached, str):
-        return Path(cached)
-    if hub.constants.HF_HUB_OFFLINE:
-        raise DataError(f"{asked}: not in the cache, and HF_HUB_OFFLINE is set; {by_hand}")
-    if not _reachable(hub.constants.ENDPOINT):
-        raise DataError(f"{asked}: the hub can't be reached; {by_hand}")
-    try:
-        return Path(hub.hf_hub_download(**wanted))
-    # The hub client raises its own and its HTTP library's errors, and passes the system's on.
-    except Exception as error:
-        what = f"{type(error).__name__}: {first_line(error)}"
-        raise DataError(f"{asked}: the hub didn't give the file ({what}); {by_hand}") from error
-
-
-def _reachable(url: str) -> bool:
-    """Whether a host answers at once: the hub's own client retries for twenty seconds first."""
-    parts = urlsplit(url)
-    if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(
-        parts.hostname or ""
-    ):
-        return True  # the proxy will say
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        with socket.create_connection((parts.hostname or "", port), timeout=3):
-            return True
-    except OSError:
-        return False
-
-
-def _sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    except HubError as error:
+        raise DataError(f"{asked}: {error}; {by_hand}") from error
