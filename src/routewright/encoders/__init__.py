@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from routewright.encoders.features import FEATURES, text_features
 from routewright.encoders.hashed import HashedEncoder
+from routewright.encoders.named import DEFAULT
 from routewright.encoders.space import TextSpace, View, text_digests
 
-__all__ = ["FEATURES", "HashedEncoder", "TextSpace", "View", "text_digests", "text_features"]
+__all__ = [
+    "DEFAULT",
+    "FEATURES",
+    "HashedEncoder",
+    "TextSpace",
+    "View",
+    "text_digests",
+    "text_features",
+]

@@ -35,7 +35,7 @@ Space = TypeVar("Space", bound="_Space")
 
 
 class _Space(Protocol):
-    dimensions: int
+    encoder: str
     seed: int
 
 
@@ -79,7 +79,7 @@ class Memo:
 
     def fitted(self, space: _Space, prompts: Sequence[Prompt], fit: Callable[[], Any]) -> None:
         """Let the space learn, or take over what an equal one learned from these texts."""
-        key = (space.dimensions, space.seed, _digest(prompts))
+        key = (space.encoder, space.seed, _digest(prompts))
         learned = self.recall("space", key, lambda: (fit(), dict(vars(space)))[1])
         vars(space).update(learned)
         self._made_by[space] = key, learned

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.features import FEATURES, text_features
-from routewright.encoders.hashed import HashedEncoder
 from routewright.encoders.memo import each_fit, each_view
+from routewright.encoders.named import DEFAULT, make, restore
 from routewright.types import Prompt
 
 Floats = NDArray[np.float64]
@@ -73,14 +73,14 @@ class TextSpace:
     which an evaluation finds out that the space has met its test prompts. None is unknown.
 
     Args:
-        dimensions: of the encoder's vectors; 0 leaves the encoder out.
-        seed: of the encoder.
+        encoder: which one, as ``encoders.make`` names them; "" leaves the encoder out.
+        seed: of an encoder that learns.
     """
 
     fitted_on_: Digests | None
 
-    def __init__(self, dimensions: int = 128, seed: int = 0) -> None:
-        self.dimensions = dimensions
+    def __init__(self, encoder: str = DEFAULT, seed: int = 0) -> None:
+        self.encoder = encoder
         self.seed = seed
 
     @each_fit
@@ -92,9 +92,7 @@ class TextSpace:
         spread = features.std(axis=0)
         self.mean_ = features.mean(axis=0)
         self.scale_ = np.where(spread > 1e-9, spread, 1.0)
-        self.encoder_ = (
-            HashedEncoder(self.dimensions, seed=self.seed).fit(texts) if self.dimensions else None
-        )
+        self.encoder_ = make(self.encoder, seed=self.seed).fit(texts) if self.encoder else None
         return self
 
     @each_view
@@ -128,6 +126,7 @@ class TextSpace:
     def state(self) -> dict[str, NDArray[Any]]:
         """The learned arrays by name."""
         arrays: dict[str, NDArray[Any]] = {"mean": self.mean_, "scale": self.scale_}
+        arrays["encoder"] = np.frombuffer(self.encoder.encode(), dtype=np.uint8)
         if self.fitted_on_ is not None:
             arrays["fitted_on"] = self.fitted_on_
         if self.encoder_ is not None:
@@ -148,8 +147,8 @@ class TextSpace:
             raise ValueError("expected the digests of texts as one row of 64-bit integers")
         prefix = "encoder."
         encoder = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-        space = cls(encoder["components"].shape[1] if encoder else 0)
+        space = cls(arrays["encoder"].tobytes().decode())
         space.mean_, space.scale_ = arrays["mean"], arrays["scale"]
         space.fitted_on_ = fitted_on
-        space.encoder_ = HashedEncoder.restore(encoder) if encoder else None
+        space.encoder_ = restore(space.encoder, encoder) if space.encoder else None
         return space

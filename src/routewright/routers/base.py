@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import TextSpace, View
+from routewright.encoders import DEFAULT, TextSpace, View
 from routewright.errors import DataError
 from routewright.types import Prompt
 
@@ -56,7 +56,8 @@ class BaseRouter(ABC):
     out_of_fold_: Predictions | None = None  # kept by families that make them to fit; not saved
     extra_: Meta
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, *, encoder: str = DEFAULT, seed: int = 0) -> None:
+        self.encoder = encoder
         self.seed = seed
 
     def fit(self, data: RoutingData) -> Self:
@@ -128,8 +129,8 @@ class BaseRouter(ABC):
         return load_router(Path(path))
 
     def _space(self) -> TextSpace:
-        """The text space to fit; a family that needs no vectors takes 0 dimensions."""
-        return TextSpace(seed=self.seed)
+        """The text space to fit; a family that needs no vectors takes the encoder ""."""
+        return TextSpace(self.encoder, seed=self.seed)
 
     def _predict_costs(self, view: View) -> Floats:
         return self.cost_model_.predict(view)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import TextSpace, View
+from routewright.encoders import View
 from routewright.errors import DataError
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 from routewright.routers.table import column_means
@@ -21,8 +21,8 @@ from routewright.types import Prompt
 class _Blind(BaseRouter):
     """Learns nothing from the text but what an answer will cost."""
 
-    def _space(self) -> TextSpace:
-        return TextSpace(dimensions=0)
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__(encoder="", seed=seed)
 
     def _fit(self, data: RoutingData, view: View) -> None:  # noqa: ARG002  # looks at no text
         known = np.isfinite(data.scores).sum(axis=0)
@@ -111,8 +111,8 @@ class OracleRouter(BaseRouter):
     name = "oracle"
     knows_only_training_prompts = True
 
-    def _space(self) -> TextSpace:
-        return TextSpace(dimensions=0)
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__(encoder="", seed=seed)
 
     def _fit(self, data: RoutingData, view: View) -> None:  # noqa: ARG002  # looks at no text
         means = column_means(data.costs, pessimist=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import TextSpace, View
+from routewright.encoders import DEFAULT, View
 from routewright.encoders.features import FEATURES
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 from routewright.routers.clusters import Clusters, fit_clusters
@@ -21,6 +21,7 @@ class KnnRouter(BaseRouter):
         k: neighbours; None tries clip(1.5·√n, 40, 200), half and twice that, leaving one out.
         temperature: of the weights exp((similarity - 1) / temperature); None tries several.
         kappa: pseudo-counts of the training mean; None chooses 3 or 10, leaving one out.
+        encoder: turns text into vectors.
         seed: of the encoder.
     """
 
@@ -32,9 +33,10 @@ class KnnRouter(BaseRouter):
         k: int | None = None,
         temperature: float | None = None,
         kappa: float | None = None,
+        encoder: str = DEFAULT,
         seed: int = 0,
     ) -> None:
-        super().__init__(seed=seed)
+        super().__init__(encoder=encoder, seed=seed)
         self.k = k
         self.temperature = temperature
         self.kappa = kappa
@@ -67,13 +69,21 @@ class KMeansRouter(BaseRouter):
     Args:
         clusters: how many; None chooses among 8, 16, 32 and 64, leaving one out.
         kappa: pseudo-counts of the training mean.
+        encoder: turns text into vectors.
         seed: of encoder and clusters.
     """
 
     name = "kmeans"
 
-    def __init__(self, *, clusters: int | None = None, kappa: float = 10.0, seed: int = 0) -> None:
-        super().__init__(seed=seed)
+    def __init__(
+        self,
+        *,
+        clusters: int | None = None,
+        kappa: float = 10.0,
+        encoder: str = DEFAULT,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder=encoder, seed=seed)
         self.clusters = clusters
         self.kappa = kappa
 
@@ -102,13 +112,16 @@ class RidgeRouter(BaseRouter):
 
     Args:
         alpha: the penalty; None chooses it by the centred error.
+        encoder: turns text into vectors.
         seed: of the encoder.
     """
 
     name = "ridge"
 
-    def __init__(self, *, alpha: float | None = None, seed: int = 0) -> None:
-        super().__init__(seed=seed)
+    def __init__(
+        self, *, alpha: float | None = None, encoder: str = DEFAULT, seed: int = 0
+    ) -> None:
+        super().__init__(encoder=encoder, seed=seed)
         self.alpha = alpha
 
     def _design(self, view: View) -> Floats:
@@ -137,8 +150,8 @@ class LengthRouter(RidgeRouter):
 
     name = "length"
 
-    def _space(self) -> TextSpace:
-        return TextSpace(dimensions=0)
+    def __init__(self, *, alpha: float | None = None, seed: int = 0) -> None:
+        super().__init__(alpha=alpha, encoder="", seed=seed)
 
     def _design(self, view: View) -> Floats:
         column = FEATURES.index("log_chars")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import TextSpace, View
+from routewright.encoders import DEFAULT, View
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta, Predictions
 from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import Calibration, fit_calibration
@@ -67,22 +67,18 @@ class StackRouter(BaseRouter):
         folds: out-of-fold folds.
         gate: draw unfamiliar prompts towards the training means: yes, no, or None to let the
             out-of-fold error decide.
-        dimensions: of the encoder.
+        encoder: turns text into vectors.
         seed: of folds, encoder and clusters.
     """
 
     name = "stack"
 
     def __init__(
-        self, *, folds: int = 5, gate: bool | None = None, dimensions: int = 128, seed: int = 0
+        self, *, folds: int = 5, gate: bool | None = None, encoder: str = DEFAULT, seed: int = 0
     ) -> None:
-        super().__init__(seed=seed)
+        super().__init__(encoder=encoder, seed=seed)
         self.folds = folds
         self.gate = gate
-        self.dimensions = dimensions
-
-    def _space(self) -> TextSpace:
-        return TextSpace(self.dimensions, seed=self.seed)
 
     def _fit(self, data: RoutingData, view: View) -> None:
         self.members_ = self._fit_members(data, view)

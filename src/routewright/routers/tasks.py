@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import TextSpace, View
+from routewright.encoders import View
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 
 
@@ -27,11 +27,8 @@ class TaskRouter(BaseRouter):
     name = "task"
 
     def __init__(self, *, kappa: float = 10.0, seed: int = 0) -> None:
-        super().__init__(seed=seed)
+        super().__init__(encoder="", seed=seed)
         self.kappa = kappa
-
-    def _space(self) -> TextSpace:
-        return TextSpace(dimensions=0)
 
     def _fit(self, data: RoutingData, view: View) -> None:  # noqa: ARG002  # looks at no text
         mu = self.train_means_["scores"]

@@ -30,7 +30,7 @@ class FirstWord(BaseRouter):
     name = "first-word"
 
     def _space(self):
-        return TextSpace(dimensions=0)
+        return TextSpace("")
 
     def _fit(self, data, view):
         with Path(__file__).with_name("fits.log").open("a") as file:

@@ -29,14 +29,14 @@ def test_an_equal_space_learns_once_and_time_is_credited(monkeypatch):
     )
     prompts, memo = sample_data().prompts, Memo()
     with remembering(memo):
-        first = TextSpace(16, seed=1).fit(prompts)
+        first = TextSpace("hashed:16", seed=1).fit(prompts)
         assert memo.saved_s == 0
-        second = TextSpace(16, seed=1).fit(prompts)
+        second = TextSpace("hashed:16", seed=1).fit(prompts)
         assert memo.saved_s > 0
         assert second.encoder_ is first.encoder_
-        for other in (TextSpace(16, seed=2), TextSpace(8, seed=1)):
+        for other in (TextSpace("hashed:16", seed=2), TextSpace("hashed:8", seed=1)):
             assert other.fit(prompts).encoder_ is not first.encoder_
-        TextSpace(16, seed=1).fit(prompts[:-1])
+        TextSpace("hashed:16", seed=1).fit(prompts[:-1])
     assert len(fits) == 4
 
 
@@ -44,7 +44,7 @@ def test_a_view_holds_the_prompts_that_were_asked_about():
     data, memo = sample_data(), Memo()
     twins = sample_data().prompts
     with remembering(memo):
-        space = TextSpace(16).fit(data.prompts)
+        space = TextSpace("hashed:16").fit(data.prompts)
         first, second = space.view(data.prompts), space.view(twins)
     assert second.embeddings is first.embeddings
     assert second.prompts is twins
@@ -53,7 +53,7 @@ def test_a_view_holds_the_prompts_that_were_asked_about():
 def test_a_space_fitted_anew_or_elsewhere_is_seen_anew():
     data, memo = sample_data(), Memo()
     with remembering(memo):
-        space = TextSpace(16).fit(data.prompts)
+        space = TextSpace("hashed:16").fit(data.prompts)
         before = space.view(data.prompts)
     space.fit(data.prompts[:10])
     with remembering(memo):
@@ -65,10 +65,10 @@ def test_a_space_fitted_anew_or_elsewhere_is_seen_anew():
 def test_a_full_memo_keeps_what_it_has_and_forgetting_makes_room():
     prompts, memo = sample_data().prompts, Memo(text_bytes=0, space_bytes=0)
     with remembering(memo):
-        one, two = TextSpace(16).fit(prompts), TextSpace(16).fit(prompts)
+        one, two = TextSpace("hashed:16").fit(prompts), TextSpace("hashed:16").fit(prompts)
     assert one.encoder_ is not two.encoder_
     memo = Memo()
     with remembering(memo):
-        one = TextSpace(16).fit(prompts)
+        one = TextSpace("hashed:16").fit(prompts)
         memo.forget(texts=False)
-        assert TextSpace(16).fit(prompts).encoder_ is not one.encoder_
+        assert TextSpace("hashed:16").fit(prompts).encoder_ is not one.encoder_

@@ -46,7 +46,7 @@ def test_the_manifest_tells_what_it_is(folder):
     assert told["format"] == "routewright-router"
     assert told["format_version"] == 1
     assert told["router"] == "kmeans"
-    assert told["params"] == {"clusters": None, "kappa": 10.0, "seed": 3}
+    assert told["params"] == {"clusters": None, "kappa": 10.0, "encoder": "hashed", "seed": 3}
     assert told["models"] == ["m0", "m1", "m2"]
     data = sample_data()
     assert told["meta"]["train_means"]["scores"] == pytest.approx(data.scores.mean(axis=0))
@@ -55,7 +55,7 @@ def test_the_manifest_tells_what_it_is(folder):
 
 def test_everything_comes_back(folder):
     router = routers.load(folder)
-    assert router.params() == {"clusters": None, "kappa": 10.0, "seed": 3}
+    assert router.params() == {"clusters": None, "kappa": 10.0, "encoder": "hashed", "seed": 3}
     assert router.extra_ == {"groups": "abc"}
     assert router.models_ == ("m0", "m1", "m2")
     assert router.train_means_["costs"] == pytest.approx(sample_data().costs.mean(axis=0))

@@ -27,7 +27,7 @@ def make_data(n=200, seed=0, tokens=True):
 
 
 def fit(data):
-    space = TextSpace(8).fit(data.prompts)
+    space = TextSpace("hashed:8").fit(data.prompts)
     return space, CostModel().fit(data, space.view(data.prompts))
 
 

@@ -39,6 +39,7 @@ def test_parameters_are_stored():
         "k": 7,
         "temperature": None,
         "kappa": None,
+        "encoder": "hashed",
         "seed": 0,
     }
 

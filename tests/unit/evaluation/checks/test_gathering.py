@@ -98,7 +98,7 @@ def prompts(*texts):
 def test_overlap_and_encoder_are_told_apart_and_not_told_twice():
     test = prompts("What is a kite?", "Name a river", "Count to ten", "")
     training = prompts("what  is a kite?", "Something else", "")
-    space = TextSpace(0).fit([*training.prompts, Prompt.from_text("x", "name a RIVER")])
+    space = TextSpace("").fit([*training.prompts, Prompt.from_text("x", "name a RIVER")])
     facts = from_data.contamination(test, from_data.overlap(test, training), space)
     assert (facts["exact"].count, facts["exact"].examples) == (1, ("p0",))
     assert facts["near"].count == 0
@@ -110,7 +110,7 @@ def test_overlap_and_encoder_are_told_apart_and_not_told_twice():
 
 def test_a_space_that_does_not_remember_is_not_checked():
     test = prompts("What is a kite?")
-    state = TextSpace(0).fit(test.prompts).state()
+    state = TextSpace("").fit(test.prompts).state()
     del state["fitted_on"]
     old = TextSpace.restore(state)
     assert from_data.contamination(test, None, old) == {}
