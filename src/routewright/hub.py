@@ -1,8 +1,9 @@
-"""One file of the model hub at a pinned revision, from its cache where it is there already."""
+"""One published file: of the model hub at a pinned revision, or of an installed package."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import socket
 import urllib.request
 from pathlib import Path
@@ -60,6 +61,17 @@ def reachable(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def package_file(name: str) -> Path | None:
+    """A file inside an installed package, found without importing (running) the package."""
+    package, _, inner = name.partition("/")
+    spec = importlib.util.find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(folder, inner)
+        if path.is_file():
+            return path
+    return None
 
 
 def sha256_of(path: Path) -> str:

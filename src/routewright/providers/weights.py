@@ -7,13 +7,12 @@ is the catalogue's.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from pathlib import Path
 
 from routewright.errors import MissingExtraError, WeightsError
-from routewright.hub import CHUNK, HubError, download, sha256_of
+from routewright.hub import CHUNK, HubError, download, package_file, sha256_of
 from routewright.types import Model, Weights
 
 
@@ -75,7 +74,7 @@ def _from_hub(weights: Weights, tried: list[str]) -> Path | None:
 
 
 def _from_packages(weights: Weights, tried: list[str]) -> Path | None:
-    parts = [_package_file(name) for name in weights.package_files]
+    parts = [package_file(name) for name in weights.package_files]
     if not parts:
         return None
     if any(part is None for part in parts):
@@ -84,17 +83,6 @@ def _from_packages(weights: Weights, tried: list[str]) -> Path | None:
         return None
     files = [part for part in parts if part is not None]
     return files[0] if len(files) == 1 else _joined(files, weights)
-
-
-def _package_file(name: str) -> Path | None:
-    """A file inside an installed package, found without importing (running) the package."""
-    package, _, inner = name.partition("/")
-    spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, inner)
-        if path.is_file():
-            return path
-    return None
 
 
 def _joined(parts: list[Path], weights: Weights) -> Path:
