@@ -15,10 +15,26 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns texts into vectors of unit length."""
+    """Turns texts into vectors of unit length, once fitted."""
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts; an encoder with given weights opens them and learns nothing."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return an array (n, d); a text without any known feature gives a zero row."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What an artefact keeps: learned arrays, or the fingerprint of given weights."""
+        ...
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> Encoder:
+        """Return the fitted encoder that gave this state.
+
+        Raises:
+            ArtefactError: the given weights here are others.
+        """
         ...
 
 
