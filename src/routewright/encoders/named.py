@@ -1,13 +1,14 @@
 """Encoders by name.
 
     hashed, hashed:64          learned from the training texts; numpy alone serves it
-    minilm, minilm:256         all-MiniLM-L6-v2, with the most tokens it reads
+    minilm, minilm:256         all-MiniLM-L6-v2, from a package or the hub
     onnx:/folder, onnx:/f:256  model.onnx and tokenizer.json of any other
     hf:NAME_OR_FOLDER          through transformers and torch; hf:NAME@REVISION:256
     endpoint:MODEL             an OpenAI-compatible /v1/embeddings
     hashed+minilm              side by side
 
-All but the first are frozen: an artefact keeps their fingerprint, not their weights.
+The number is the most tokens read of a text. All but the first are frozen: an artefact keeps
+their fingerprint, not their weights.
 """
 
 from __future__ import annotations

@@ -59,19 +59,21 @@ class OnnxEncoder(FrozenEncoder):
 
     def _open(self) -> tuple[bytes, int]:
         self.model_, self.tokenizer_ = self._files()
-        _tokenizer(self.tokenizer_, self.name)
-        width = _session(self.model_, threads_asked(self.threads), self.name)[2]
         # Weights above 2 GB lie beside the graph, under a name that begins with its own.
         weights = [digest_of(path) for path in sorted(self.model_.parent.glob("model.onnx*"))]
-        return self.print_of(*weights, digest_of(self.tokenizer_)), width
+        words = digest_of(self.tokenizer_)
+        self.version_ = "".join([*weights, words])
+        _tokenizer(self.tokenizer_, self.version_)
+        width = _session(self.model_, self.version_, threads_asked(self.threads))[2]
+        return self.print_of(*weights, words), width
 
     def print_of(self, *digests: str) -> bytes:
         """The fingerprint, from the SHA-256 of the files."""
         return fingerprint_of("onnx", *digests, "both ends", self.max_tokens, "mean", "unit")
 
     def _vectors(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        tokenizer = _tokenizer(self.tokenizer_, self.name)
-        session, inputs, _ = _session(self.model_, threads_asked(self.threads), self.name)
+        tokenizer = _tokenizer(self.tokenizer_, self.version_)
+        session, inputs, _ = _session(self.model_, self.version_, threads_asked(self.threads))
         return [
             _vector(session, inputs, both_ends(tokenizer.encode(text).ids, self.max_tokens))
             for text in texts
@@ -105,14 +107,18 @@ def _vector(session: Any, inputs: tuple[str, ...], tokens: list[int]) -> NDArray
     return out.mean(axis=0) if out.ndim == 2 else out  # some graphs take the mean themselves
 
 
-def _session(path: Path, threads: int, name: str) -> tuple[Any, tuple[str, ...], int]:
+def _session(path: Path, version: str, threads: int) -> tuple[Any, tuple[str, ...], int]:
     """The process's one session for a file: it, the names of its inputs, a vector's length."""
     with _opening:  # or two first requests would load the weights twice
-        return _load(path, threads, name)
+        return _load(path, version, threads)
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, threads: int, name: str) -> tuple[Any, tuple[str, ...], int]:
+def _load(
+    path: Path,
+    version: str,  # noqa: ARG001  # a file that changed is opened anew
+    threads: int,
+) -> tuple[Any, tuple[str, ...], int]:
     runtime: Any = require("onnxruntime", EXTRA)
     options: Any = runtime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -124,27 +130,25 @@ def _load(path: Path, threads: int, name: str) -> tuple[Any, tuple[str, ...], in
         )
     except Exception as error:  # the runtime has a class for each status, under no common parent
         raise WeightsError(
-            f"encoder {name}: {path} can't be opened by onnxruntime ({_line(error)}); fetch again"
+            f"{path} can't be opened by onnxruntime ({_line(error)}); fetch again"
         ) from error
     inputs = tuple(str(each.name) for each in session.get_inputs())
     width: Any = session.get_outputs()[0].shape[-1]
     if not set(inputs) <= _INPUTS or "input_ids" not in inputs or not isinstance(width, int):
         raise WeightsError(
-            f"encoder {name}: {path} takes {', '.join(inputs)}; a text encoder takes input_ids, "
+            f"{path} takes {', '.join(inputs)}; a text encoder takes input_ids, "
             "attention_mask and at most token_type_ids, and gives vectors of known length"
         )
     return session, inputs, width
 
 
 @lru_cache(maxsize=4)
-def _tokenizer(path: Path, name: str) -> Any:
+def _tokenizer(path: Path, version: str) -> Any:  # noqa: ARG001  # as above
     tokenizers: Any = require("tokenizers", EXTRA)
     try:
         tokenizer: Any = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # a bare Exception is what the library raises
-        raise WeightsError(
-            f"encoder {name}: {path} is no tokenizer ({_line(error)}); fetch it again"
-        ) from error
+        raise WeightsError(f"{path} is no tokenizer ({_line(error)}); fetch it again") from error
     tokenizer.no_truncation()  # ours reads both ends
     tokenizer.no_padding()
     return tokenizer

@@ -129,8 +129,17 @@ def test_one_session_serves_the_process(folder):
     for _ in range(3):
         named.make(f"onnx:{folder}").fit([]).encode(["what"])
     before = onnx._load.cache_info().misses
-    named.make(f"onnx:{folder}").fit([]).encode(["is"])
+    named.make(f"onnx:{folder}:64").fit([]).encode(["is"])
     assert onnx._load.cache_info().misses == before
+
+
+def test_weights_that_changed_are_read_anew(folder):
+    before = named.make(f"onnx:{folder}").fit([]).encode(["what"])
+    write_encoder(folder, seed=1)
+    after = named.make(f"onnx:{folder}").fit([]).encode(["what"])
+    assert not np.allclose(before, after)
+    wanted = table(seed=1)[[WORDS.index(word) for word in ("[CLS]", "what", "[SEP]")]].mean(axis=0)
+    assert np.allclose(after[0], unit(wanted), atol=1e-6)
 
 
 def test_threads_come_from_the_argument_then_the_environment(monkeypatch):
