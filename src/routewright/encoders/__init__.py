@@ -1,4 +1,4 @@
-"""Text → vectors, quick and in numpy alone once learned."""
+"""Text → vectors: learned ones served in numpy alone, frozen ones by their name."""
 
 from __future__ import annotations
 

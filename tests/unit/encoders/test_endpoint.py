@@ -121,8 +121,8 @@ def test_the_key_is_never_shown(encoder, host, status, caplog):
 
 def test_a_redirect_does_not_carry_the_key_away(encoder, host):
     with serving() as other:
-        host.script = [(307, {"Location": other.url + "/embeddings"}, b"")]
-        with pytest.raises(UpstreamError, match="HTTP 307"):
+        host.script = [(302, {"Location": other.url + "/embeddings"}, b"")]
+        with pytest.raises(UpstreamError, match="HTTP 302"):
             encoder.encode(["a"])
         assert not other.seen
 
