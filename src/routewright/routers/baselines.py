@@ -14,6 +14,7 @@ from routewright.data.routing_data import RoutingData
 from routewright.encoders import View
 from routewright.errors import DataError
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
+from routewright.routers.packing import Holds, expect
 from routewright.routers.table import column_means
 from routewright.types import Prompt
 
@@ -42,7 +43,8 @@ class _Blind(BaseRouter):
         return {"constant": self.constant_, "spread": self.spread_}, {}
 
     def _restore(self, arrays: Arrays) -> None:
-        self.constant_, self.spread_ = arrays["constant"], arrays["spread"]
+        self.constant_ = expect("constant", arrays["constant"], Holds("m", low=0, high=1))
+        self.spread_ = expect("spread", arrays["spread"], Holds("m", low=0))
 
 
 class ZeroRouter(_Blind):
@@ -151,4 +153,7 @@ class OracleRouter(BaseRouter):
     def _restore(self, arrays: Arrays) -> None:
         ids: Any = json.loads(arrays["ids"].tobytes())
         self.ids_ = [str(id) for id in ids]
-        self._learn(arrays["scores"], arrays["costs"])
+        self._learn(
+            expect("scores", arrays["scores"], Holds("n m", low=0, high=1)),
+            expect("costs", arrays["costs"], Holds("n m", low=0)),
+        )
