@@ -115,7 +115,7 @@ def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> Ba
     arrays = _read_arrays(path / ARRAYS, manifest)
     try:
         made = kind or routers.kind(manifest.router)
-        router = made(**_typed(made, manifest.params))
+        router = made(**typed_params(made, manifest.params))
     except (ConfigError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path / MANIFEST}: {one_line(error)}; {AGAIN}") from error
     try:
@@ -158,7 +158,7 @@ def _encoder(arrays: Arrays) -> EncoderFacts:
     return EncoderFacts(named.tobytes().decode(), told if told.isalnum() else raw.hex())
 
 
-def _typed(kind: Callable[..., BaseRouter], params: Mapping[str, Any]) -> dict[str, Any]:
+def typed_params(kind: Callable[..., BaseRouter], params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as the constructor's annotations want them: JSON has no tuples.
 
     Raises:

@@ -50,6 +50,7 @@ class BaseRouter(ABC):
 
     name: ClassVar[str]
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+    scores_are_expected: ClassVar[bool] = True  # False: they say which model, not how well
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
@@ -100,9 +101,10 @@ class BaseRouter(ABC):
         scores, std = self._predict_scores(view)
         return Predictions(
             models=self.models_,
-            scores=np.clip(scores, 0.0, 1.0),
-            costs=self._predict_costs(view),
-            std=std,
+            # Copies in double precision: whoever writes in them changes no router.
+            scores=np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0),
+            costs=np.array(self._predict_costs(view), dtype=np.float64),
+            std=np.array(std, dtype=np.float64),
         )
 
     def params(self) -> dict[str, Any]:
@@ -163,9 +165,11 @@ def check_fit_data(data: RoutingData) -> None:
         DataError: naming what is missing.
     """
     if len(data.models) < 2:
-        raise DataError(f"{data.name}: a router needs at least two models, got {data.models}")
+        raise DataError(
+            f"{data.name}: a router needs at least two models, got {data.models}; collect another"
+        )
     if not len(data):
-        raise DataError(f"{data.name}: no prompts to learn from")
+        raise DataError(f"{data.name}: no prompts to learn from; collect some")
     known = data.scores[np.isfinite(data.scores)]
     if not known.size:
         raise DataError(f"{data.name}: no score in the table; run routewright judge first")

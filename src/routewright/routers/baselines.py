@@ -67,6 +67,7 @@ class CheapestRouter(_Blind):
     """All models look equally good, so the policy takes the one with the least expected cost."""
 
     name = "cheapest"
+    scores_are_expected = False
 
     def _constant(self, mu: Floats) -> Floats:
         return np.full_like(mu, mu.mean())
@@ -80,6 +81,7 @@ class BestSingleRouter(_Blind):
     """
 
     name = "best-single"
+    scores_are_expected = False
 
     def _constant(self, mu: Floats) -> Floats:
         # The cheaper of equally good ones, as in the policy's tie rule.
@@ -88,19 +90,26 @@ class BestSingleRouter(_Blind):
 
 
 class RandomRouter(_Blind):
-    """Scores drawn from the seed and the prompt's text: the same prompt, the same draw."""
+    """Scores drawn from seed, prompt text and model: the same prompt, the same draw.
+
+    A model never scored gets 0.
+    """
 
     name = "random"
+    scores_are_expected = False
+
+    def _fit(self, data: RoutingData, view: View) -> None:
+        super()._fit(data, view)
+        self.constant_ = np.isfinite(data.scores).any(axis=0).astype(np.float64)
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
-        m = len(self.models_)
-        draws = [np.random.default_rng(self._key(p.text)).random(m) for p in view.prompts]
-        scores = np.array(draws).reshape(len(view.prompts), m)
+        draws = [[self._draw(p.text, model) for model in self.models_] for p in view.prompts]
+        scores = np.array(draws).reshape(len(draws), len(self.models_)) * self.constant_
         return scores, np.full_like(scores, np.sqrt(1 / 12))
 
-    def _key(self, text: str) -> int:
-        data = f"{self.seed}\n{text}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(data, digest_size=8).digest())
+    def _draw(self, text: str, model: str) -> float:
+        data = f"{self.seed}\n{model}\n{text}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(data, digest_size=8).digest()) / 2.0**64
 
 
 class OracleRouter(BaseRouter):
