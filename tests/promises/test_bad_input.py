@@ -122,10 +122,10 @@ def test_a_prompt_of_a_megabyte_is_taken(tmp_path):
 def test_an_artefact_of_another_version_is_refused(tmp_path, table, artefact):
     manifest = artefact / "manifest.json"
     told = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**told, "format_version": 2}))
+    manifest.write_text(json.dumps({**told, "format_version": 1}))
     done = run("evaluate", artefact, "--data", table)
-    refused(done, "manifest.json", "version 2", "train again")
-    refused(run("route", "hello", "--artefact", artefact), "version 2", "train again")
+    refused(done, "manifest.json", "version 1", "train again")
+    refused(run("route", "hello", "--artefact", artefact), "version 1", "train again")
 
 
 def test_evaluating_on_training_prompts_alone_is_refused(tmp_path, table):

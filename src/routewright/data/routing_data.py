@@ -110,6 +110,17 @@ class RoutingData:
         known: NDArray[np.bool_] = np.all(np.isfinite(self.scores + self.costs), axis=1)
         return known
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of prompt texts, models, scores and costs: what a router was taught."""
+        digest = blake2b(digest_size=16)
+        for part in (*self.models, "", *(prompt.text for prompt in self.prompts)):
+            told = part.encode("utf-8", "surrogatepass")
+            digest.update(len(told).to_bytes(8, "little") + told)
+        for matrix in (self.scores, self.costs):  # every NaN and every zero has one form
+            digest.update(np.where(np.isnan(matrix), np.nan, matrix + 0.0).tobytes())
+        return digest.hexdigest()
+
     def subset(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """The given rows, by index or by mask, in the order given."""
         asked = np.asarray(rows)

@@ -121,7 +121,22 @@ class HashedEncoder:
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]]) -> HashedEncoder:
-        """The encoder that gave these arrays."""
+        """The encoder that gave these arrays.
+
+        Raises:
+            ValueError: arrays that no encoder of this kind gives.
+        """
+        buckets = [arrays["words"], arrays["letters"]]
+        count, components = sum(map(len, buckets)), arrays["components"]
+        for each in buckets:
+            rises = each.ndim == 1 and bool((np.diff(each) > 0).all())
+            if each.dtype != np.int32 or not rises or (each.size and not each[0] >= 0):
+                raise ValueError("expected n-grams as rising buckets")
+        weights = arrays["weights"]
+        if {components.dtype, weights.dtype} != {np.dtype(np.float32)} or weights.ndim != 1:
+            raise ValueError("expected weights and components in single precision")
+        if components.ndim != 2 or {len(weights), len(components)} != {count}:
+            raise ValueError(f"expected a weight and a component for each of {count} n-grams")
         encoder = cls(dimensions=arrays["components"].shape[1])
         encoder._learn(arrays["words"], arrays["letters"], arrays["weights"])
         encoder.components_ = arrays["components"]

@@ -142,6 +142,10 @@ class TextSpace:
         """
         if arrays["mean"].shape != (len(FEATURES),) or arrays["scale"].shape != (len(FEATURES),):
             raise ValueError(f"expected {len(FEATURES)} text features")
+        if arrays["mean"].dtype != np.float64 or arrays["scale"].dtype != np.float64:
+            raise ValueError("expected text features in double precision")
+        if (arrays["scale"] <= 0).any():
+            raise ValueError("expected features' spreads above 0")
         fitted_on = arrays.get("fitted_on")
         if fitted_on is not None and (fitted_on.dtype != np.uint64 or fitted_on.ndim != 1):
             raise ValueError("expected the digests of texts as one row of 64-bit integers")

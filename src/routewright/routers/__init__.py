@@ -18,8 +18,8 @@ from routewright.errors import ConfigError
 from routewright.routers.base import BaseRouter, Predictions
 
 if TYPE_CHECKING:
-    from routewright.routers.artefact import read_manifest
     from routewright.routers.check import check_router
+    from routewright.routers.manifest import read_manifest
     from routewright.routers.worth import out_of_fold, recommend_worth
 
 __all__ = [
@@ -54,7 +54,7 @@ _FAMILIES = {
 _LAZY = {
     "check_router": "check",
     "out_of_fold": "worth",
-    "read_manifest": "artefact",
+    "read_manifest": "manifest",
     "recommend_worth": "worth",
 }
 

@@ -4,21 +4,23 @@
       arrays.safetensors   everything that was learned
       manifest.json        which router, which models, which parameters; the digest of the arrays
 
-Reading believes nothing: version, digest, names, shapes and finiteness are checked before the
-router is, and a trial prediction is made before it is handed out.
+Reading believes nothing. Checksum, version, digest, names, shapes, types and bounds are checked
+before the router is; then it makes a trial prediction, and what it would write itself must be
+what was read. Only then is it handed out.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import inspect
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_type_hints
 
 import msgspec
 import numpy as np
@@ -30,40 +32,29 @@ from routewright.encoders import TextSpace
 from routewright.errors import ArtefactError, ConfigError, RoutewrightError
 from routewright.routers.base import Arrays, BaseRouter, Meta
 from routewright.routers.cost import CostModel
+from routewright.routers.manifest import (
+    AGAIN,
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    MOST_JSON,
+    ArrayFacts,
+    EncoderFacts,
+    Manifest,
+    canonical,
+    one_line,
+    read_file,
+    read_manifest,
+    seal,
+)
 from routewright.routers.packing import under
+from routewright.routers.record import Record
 from routewright.types import Prompt
 
-FORMAT = "routewright-router"
-FORMAT_VERSION = 1
+__all__ = ["ARRAYS", "MANIFEST", "Manifest", "load_router", "read_manifest", "save_router"]
+
 ARRAYS = "arrays.safetensors"
-MANIFEST = "manifest.json"
-
-_MOST_JSON = 4 * 1024 * 1024  # bytes of manifest, and of the arrays' own header
-
-
-class _Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    dtype: str
-    shape: list[int]
-
-
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``manifest.json``; costs are in US dollars.
-
-    ``meta`` holds ``train_means`` ({"scores": [m], "costs": [m]}) beside what the family tells
-    about itself; ``extra`` is what the caller of ``save`` wanted kept.
-    """
-
-    format: Literal["routewright-router"]
-    format_version: int
-    package_version: str
-    router: str
-    params: dict[str, Any]
-    models: list[str]
-    recommended_worth_usd: float | None
-    meta: dict[str, Any]
-    extra: dict[str, Any]
-    arrays: dict[str, _Array]
-    arrays_sha256: str
+_COPY = "copy the artefact again, or train again"
 
 
 def save_router(router: BaseRouter, path: Path, extra: Meta | None = None) -> None:
@@ -79,15 +70,8 @@ def save_router(router: BaseRouter, path: Path, extra: Meta | None = None) -> No
     if not hasattr(router, "models_"):
         raise RuntimeError(f"{type(router).__name__} is not fitted: call fit(data) first")
     _refuse_to_replace(path)
-    own, meta = router._state()  # pyright: ignore[reportPrivateUsage]  # the package's own seam
-    parts = {"space": router.space_.state(), "cost": router.cost_model_.state(), "router": own}
-    arrays = {
-        f"{part}.{name}": np.asarray(array, order="C")
-        for part, named in parts.items()
-        for name, array in named.items()
-    }
+    arrays, meta = _state_of(router)
     packed = dump_arrays(arrays)
-    means = {name: [float(v) for v in mean] for name, mean in router.train_means_.items()}
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -95,48 +79,23 @@ def save_router(router: BaseRouter, path: Path, extra: Meta | None = None) -> No
         router=router.name,
         params=router.params(),
         models=list(router.models_),
+        encoder=_encoder(arrays),
         recommended_worth_usd=router.recommended_worth_usd_,
-        meta=meta | {"train_means": means},
+        **msgspec.structs.asdict(router.record_),
+        meta=meta,
         extra=extra or {},
-        arrays={n: _Array(str(a.dtype), list(a.shape)) for n, a in sorted(arrays.items())},
+        arrays=_facts(arrays),
         arrays_sha256=hashlib.sha256(packed).hexdigest(),
     )
     try:
-        told = json.dumps(msgspec.to_builtins(manifest), indent=1, allow_nan=False) + "\n"
+        told = seal(msgspec.to_builtins(manifest))
     except (TypeError, ValueError) as error:
         raise ArtefactError(f"{path}: a parameter or extra value is not JSON: {error}") from error
-    if len(told) > _MOST_JSON:
+    if len(told) > MOST_JSON:
         raise ArtefactError(
-            f"{path}: the manifest would be larger than {_MOST_JSON} bytes; keep less in extra"
+            f"{path}: the manifest would be larger than {MOST_JSON} bytes; keep less in extra"
         )
-    _write_folder(path, {ARRAYS: packed, MANIFEST: told.encode()})
-
-
-def read_manifest(path: str | Path) -> Manifest:
-    """Read and check ``manifest.json`` of an artefact folder, without the arrays.
-
-    Raises:
-        ArtefactError: missing, oversized, foreign, or of another format version.
-    """
-    file = Path(path) / MANIFEST
-    raw = _read(file, limit=_MOST_JSON)
-    again = "train again with this version of Routewright"
-    try:
-        told: Any = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ArtefactError(f"{file}: not valid JSON ({error}); {again}") from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT:  # pyright: ignore[reportUnknownMemberType]  # JSON of unknown shape
-        raise ArtefactError(f"{file}: not a Routewright router (format is not {FORMAT!r})")
-    found: Any = told.get("format_version")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON of unknown shape
-    if found is True or found != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{file}: format version {found!r}, this version of Routewright reads "
-            f"{FORMAT_VERSION}; {again}"
-        )
-    try:
-        return msgspec.convert(told, Manifest)
-    except msgspec.ValidationError as error:
-        raise ArtefactError(f"{file}: {error}; {again}") from error
+    _write_folder(path, {ARRAYS: packed, MANIFEST: told})
 
 
 def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> BaseRouter:
@@ -150,25 +109,77 @@ def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> Ba
         ArtefactError: the file that is missing, damaged, foreign or of another version, and
             the way out.
     """
-    from routewright.routers import make
+    from routewright import routers
 
     manifest = read_manifest(path)
     arrays = _read_arrays(path / ARRAYS, manifest)
     try:
-        router = kind(**manifest.params) if kind else make(manifest.router, **manifest.params)
-    except (ConfigError, TypeError) as error:
-        raise ArtefactError(f"{path / MANIFEST}: {error}") from error
+        made = kind or routers.kind(manifest.router)
+        router = made(**typed_params(made, manifest.params))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path / MANIFEST}: {one_line(error)}; {AGAIN}") from error
     try:
-        _fill(router, manifest, arrays)
+        # A forged state may overflow on its way to being refused.
+        with np.errstate(all="ignore"):
+            _fill(router, manifest, arrays)
+            _try(router)
+            _refuse_leftovers(router, manifest, arrays)
     except RoutewrightError:  # an encoder that is not installed, or another one, says so itself
         raise
     except Exception as error:
         # Whatever a forged state trips over, the reader is told one thing.
         raise ArtefactError(
-            f"{path / ARRAYS}: not the state of a {manifest.router!r} router ({error!r}); "
-            "train again with this version of Routewright"
+            f"{path / ARRAYS}: not the state of a {manifest.router!r} router "
+            f"({one_line(repr(error))}); {AGAIN}"
         ) from error
     return router
+
+
+def _state_of(router: BaseRouter) -> tuple[Arrays, Meta]:
+    own, meta = router._state()  # pyright: ignore[reportPrivateUsage]  # the package's own seam
+    parts = {"space": router.space_.state(), "cost": router.cost_model_.state(), "router": own}
+    arrays = {
+        f"{part}.{name}": np.asarray(array, order="C")
+        for part, named in parts.items()
+        for name, array in named.items()
+    }
+    means = {name: [float(v) for v in mean] for name, mean in router.train_means_.items()}
+    return arrays, meta | {"train_means": means}
+
+
+def _facts(arrays: Arrays) -> dict[str, ArrayFacts]:
+    return {n: ArrayFacts(str(a.dtype), list(a.shape)) for n, a in sorted(arrays.items())}
+
+
+def _encoder(arrays: Arrays) -> EncoderFacts:
+    named, print_ = arrays["space.encoder"], arrays.get("space.encoder.fingerprint")
+    if print_ is None:
+        return EncoderFacts(named.tobytes().decode())
+    raw = print_.tobytes()
+    told = raw.decode("ascii", "replace")
+    return EncoderFacts(named.tobytes().decode(), told if told.isalnum() else raw.hex())
+
+
+def typed_params(kind: Callable[..., BaseRouter], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the constructor's annotations want them: JSON has no tuples.
+
+    Raises:
+        ValueError: one is of another type.
+    """
+    try:
+        hints = get_type_hints(kind.__init__ if inspect.isclass(kind) else kind)
+    except NameError:  # a plug-in that imports its types for the checker alone
+        hints = {}
+    typed: dict[str, Any] = {}
+    for name, value in params.items():
+        try:
+            fit: Any = msgspec.convert(value, hints.get(name, Any))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"params.{name}: {error}") from error
+        except TypeError:  # a type that JSON doesn't know
+            fit = value
+        typed[name] = value if fit == value else fit
+    return typed
 
 
 def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
@@ -176,10 +187,15 @@ def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
     means: dict[str, list[float]] = manifest.meta["train_means"]
     router.train_means_ = {name: np.array(means[name], float) for name in ("scores", "costs")}
     router.recommended_worth_usd_ = manifest.recommended_worth_usd
+    router.record_ = Record(**{name: getattr(manifest, name) for name in Record.__struct_fields__})
     router.extra_ = manifest.extra
     router.space_ = TextSpace.restore(under("space", arrays))
     router.cost_model_ = CostModel.restore(under("cost", arrays))
     router._restore(under("router", arrays))  # pyright: ignore[reportPrivateUsage]  # the package's own seam
+
+
+def _try(router: BaseRouter) -> None:
+    """A trial prediction."""
     if router.knows_only_training_prompts:
         return
     told = router.predict([Prompt.from_text("a", "a trial: 1 + 1?"), Prompt.from_text("b", "")])
@@ -187,40 +203,59 @@ def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
         values = getattr(told, name)
         if values.shape != (2, len(router.models_)) or not np.isfinite(values).all():
             raise ValueError(f"a trial prediction gives {name} that are wrong")
+        if (values < 0).any():
+            raise ValueError(f"a trial prediction gives negative {name}")
 
 
-def _read(file: Path, limit: int | None = None) -> bytes:
-    try:
-        if limit is not None and file.stat().st_size > limit:
-            raise ArtefactError(f"{file}: larger than {limit} bytes; not a Routewright manifest")
-        return file.read_bytes()
-    except OSError as error:
-        raise ArtefactError(
-            f"{file}: {error.strerror or error}; name the folder that routewright train wrote"
-        ) from error
+def _refuse_leftovers(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
+    """What the router would write must be what was read: nothing is left over or bent to fit."""
+    again, meta = _state_of(router)
+    if _facts(again) != _facts(arrays):
+        odd = sorted(again.keys() ^ arrays.keys()) or "another shape or type"
+        raise ValueError(f"its arrays differ from those it would write: {odd}")
+    for name, array in again.items():
+        if array is not arrays[name] and array.tobytes() != arrays[name].tobytes():
+            raise ValueError(f"{name} differs from what the router would write")
+    if canonical(meta) != canonical(manifest.meta):
+        raise ValueError(f"meta in {MANIFEST} differs from what the router would write")
+    if _encoder(again) != manifest.encoder:
+        raise ValueError(f"encoder in {MANIFEST} is not the one in the arrays")
 
 
 def _read_arrays(file: Path, manifest: Manifest) -> Arrays:
-    packed = _read(file)
-    again = "copy the artefact again, or train again"
+    listed = sum(
+        math.prod(max(size, 0) for size in each.shape) * _width(each.dtype)
+        for each in manifest.arrays.values()
+    )
+    packed = read_file(file, min(listed + MOST_JSON + 8, 1 << 62))
     if hashlib.sha256(packed).hexdigest() != manifest.arrays_sha256:
-        raise ArtefactError(f"{file}: its digest is not the one in {MANIFEST}; {again}")
-    if int.from_bytes(packed[:8], "little") > _MOST_JSON:
-        raise ArtefactError(f"{file}: its header is larger than {_MOST_JSON} bytes; {again}")
+        raise ArtefactError(f"{file}: its digest is not the one in {MANIFEST}; {_COPY}")
+    if int.from_bytes(packed[:8], "little") > MOST_JSON:
+        raise ArtefactError(f"{file}: its header is larger than {MOST_JSON} bytes; {_COPY}")
     try:
         arrays: Arrays = parse_arrays(packed)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise ArtefactError(f"{file}: not a safetensors file ({error}); {again}") from error
-    found = {name: _Array(str(a.dtype), list(a.shape)) for name, a in arrays.items()}
+    except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"{file}: not a safetensors file ({one_line(error)}); {_COPY}"
+        ) from error
+    found = _facts(arrays)
     for name in sorted(found.keys() ^ manifest.arrays.keys()):
         where = "is not listed in the manifest" if name in found else "is missing"
-        raise ArtefactError(f"{file}: array {name!r} {where}; {again}")
+        raise ArtefactError(f"{file}: array {one_line(name)!r} {where}; {_COPY}")
     for name, array in arrays.items():
         if found[name] != manifest.arrays[name]:
-            raise ArtefactError(f"{file}: array {name!r} has another shape or type; {again}")
+            raise ArtefactError(f"{file}: array {name!r} has another shape or type; {_COPY}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ArtefactError(f"{file}: array {name!r} holds NaN or infinity; {again}")
+            raise ArtefactError(f"{file}: array {name!r} holds NaN or infinity; {_COPY}")
     return arrays
+
+
+def _width(dtype: str) -> int:
+    """Bytes of one value, at most; a type that numpy doesn't know is refused later."""
+    try:
+        return np.dtype(dtype).itemsize
+    except (TypeError, ValueError, SyntaxError):
+        return 16
 
 
 def _refuse_to_replace(path: Path) -> None:

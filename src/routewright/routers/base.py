@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from routewright.data.routing_data import RoutingData
 from routewright.encoders import DEFAULT, TextSpace, View
 from routewright.errors import DataError
+from routewright.routers.record import Record, record
 from routewright.types import Prompt
 
 Floats = NDArray[np.float64]
@@ -49,11 +50,13 @@ class BaseRouter(ABC):
 
     name: ClassVar[str]
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+    scores_are_expected: ClassVar[bool] = True  # False: they say which model, not how well
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
     recommended_worth_usd_: float | None = None
     out_of_fold_: Predictions | None = None  # kept by families that make them to fit; not saved
+    record_: Record = Record()
     extra_: Meta
 
     def __init__(self, *, encoder: str = DEFAULT, seed: int = 0) -> None:
@@ -82,6 +85,8 @@ class BaseRouter(ABC):
         self.recommended_worth_usd_ = None
         self.out_of_fold_ = None
         self._fit(data, view)
+        maps = getattr(self, "calibration_", None)
+        self.record_ = record(data, self.out_of_fold_, maps)
         return self
 
     def predict(self, prompts: Sequence[Prompt]) -> Predictions:
@@ -96,9 +101,10 @@ class BaseRouter(ABC):
         scores, std = self._predict_scores(view)
         return Predictions(
             models=self.models_,
-            scores=np.clip(scores, 0.0, 1.0),
-            costs=self._predict_costs(view),
-            std=std,
+            # Copies in double precision: whoever writes in them changes no router.
+            scores=np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0),
+            costs=np.array(self._predict_costs(view), dtype=np.float64),
+            std=np.array(std, dtype=np.float64),
         )
 
     def params(self) -> dict[str, Any]:
@@ -159,8 +165,15 @@ def check_fit_data(data: RoutingData) -> None:
         DataError: naming what is missing.
     """
     if len(data.models) < 2:
-        raise DataError(f"{data.name}: a router needs at least two models, got {data.models}")
+        raise DataError(
+            f"{data.name}: a router needs at least two models, got {data.models}; collect another"
+        )
     if not len(data):
-        raise DataError(f"{data.name}: no prompts to learn from")
-    if not np.isfinite(data.scores).any():
+        raise DataError(f"{data.name}: no prompts to learn from; collect some")
+    known = data.scores[np.isfinite(data.scores)]
+    if not known.size:
         raise DataError(f"{data.name}: no score in the table; run routewright judge first")
+    if known.min() < 0 or known.max() > 1:
+        raise DataError(f"{data.name}: scores must lie between 0 and 1; divide marks by the best")
+    if (data.costs < 0).any():
+        raise DataError(f"{data.name}: a cost is negative; costs are US dollars of 0 or more")

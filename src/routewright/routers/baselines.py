@@ -14,6 +14,7 @@ from routewright.data.routing_data import RoutingData
 from routewright.encoders import View
 from routewright.errors import DataError
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
+from routewright.routers.packing import Holds, expect
 from routewright.routers.table import column_means
 from routewright.types import Prompt
 
@@ -42,7 +43,8 @@ class _Blind(BaseRouter):
         return {"constant": self.constant_, "spread": self.spread_}, {}
 
     def _restore(self, arrays: Arrays) -> None:
-        self.constant_, self.spread_ = arrays["constant"], arrays["spread"]
+        self.constant_ = expect("constant", arrays["constant"], Holds("m", low=0, high=1))
+        self.spread_ = expect("spread", arrays["spread"], Holds("m", low=0))
 
 
 class ZeroRouter(_Blind):
@@ -65,6 +67,7 @@ class CheapestRouter(_Blind):
     """All models look equally good, so the policy takes the one with the least expected cost."""
 
     name = "cheapest"
+    scores_are_expected = False
 
     def _constant(self, mu: Floats) -> Floats:
         return np.full_like(mu, mu.mean())
@@ -78,6 +81,7 @@ class BestSingleRouter(_Blind):
     """
 
     name = "best-single"
+    scores_are_expected = False
 
     def _constant(self, mu: Floats) -> Floats:
         # The cheaper of equally good ones, as in the policy's tie rule.
@@ -86,19 +90,26 @@ class BestSingleRouter(_Blind):
 
 
 class RandomRouter(_Blind):
-    """Scores drawn from the seed and the prompt's text: the same prompt, the same draw."""
+    """Scores drawn from seed, prompt text and model: the same prompt, the same draw.
+
+    A model never scored gets 0.
+    """
 
     name = "random"
+    scores_are_expected = False
+
+    def _fit(self, data: RoutingData, view: View) -> None:
+        super()._fit(data, view)
+        self.constant_ = np.isfinite(data.scores).any(axis=0).astype(np.float64)
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
-        m = len(self.models_)
-        draws = [np.random.default_rng(self._key(p.text)).random(m) for p in view.prompts]
-        scores = np.array(draws).reshape(len(view.prompts), m)
+        draws = [[self._draw(p.text, model) for model in self.models_] for p in view.prompts]
+        scores = np.array(draws).reshape(len(draws), len(self.models_)) * self.constant_
         return scores, np.full_like(scores, np.sqrt(1 / 12))
 
-    def _key(self, text: str) -> int:
-        data = f"{self.seed}\n{text}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(data, digest_size=8).digest())
+    def _draw(self, text: str, model: str) -> float:
+        data = f"{self.seed}\n{model}\n{text}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(data, digest_size=8).digest()) / 2.0**64
 
 
 class OracleRouter(BaseRouter):
@@ -151,4 +162,7 @@ class OracleRouter(BaseRouter):
     def _restore(self, arrays: Arrays) -> None:
         ids: Any = json.loads(arrays["ids"].tobytes())
         self.ids_ = [str(id) for id in ids]
-        self._learn(arrays["scores"], arrays["costs"])
+        self._learn(
+            expect("scores", arrays["scores"], Holds("n m", low=0, high=1)),
+            expect("costs", arrays["costs"], Holds("n m", low=0)),
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routewright.errors import require
 from routewright.routers.linear import squared_error
+from routewright.routers.packing import Holds
 from routewright.routers.table import relative_error
 
 Floats = NDArray[np.float64]
@@ -20,6 +21,8 @@ PLATT_FROM = 200
 
 _TIE = 1e-6  # weight of the raw score, so that a flat stretch keeps its order
 _PULL = 30.0  # strength of the draw: one model's luck must not shift it against the others
+
+_PLATT_KNOTS = np.linspace(0.0, 1.0, 201)
 
 _Fit = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
@@ -32,11 +35,35 @@ class Calibration:
         x: raw scores at the knots, rising within a model.
         y: calibrated scores there.
         ends: (m + 1,) where each model's knots start and stop.
+
+    Raises:
+        ValueError: a model without knots, or knots that don't rise.
     """
 
-    x: Floats
-    y: Floats
-    ends: NDArray[np.int64]
+    x: Annotated[Floats, Holds("k")]
+    y: Annotated[Floats, Holds("k", low=0, high=1)]
+    ends: Annotated[NDArray[np.int64], Holds("e", low=0)]
+
+    def __post_init__(self) -> None:
+        ends, within = self.ends, np.ones(max(len(self.x) - 1, 0), dtype=bool)
+        if not len(ends) or ends[0] != 0 or ends[-1] != len(self.x) or (np.diff(ends) < 1).any():
+            raise ValueError("the ends of the knots don't part them by model")
+        within[ends[1:-1] - 1] = False  # from one model's last knot to the next one's first
+        for knots in (self.x, self.y):
+            if (np.diff(knots)[within] < 0).any():
+                raise ValueError("a calibration map falls")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What each model's map is (m,): identity, platt or isotonic, told by its knots."""
+        told: list[str] = []
+        for start, stop in zip(self.ends[:-1], self.ends[1:], strict=True):
+            x, y = self.x[start:stop], self.y[start:stop]
+            if len(x) == 2 and np.array_equal(x, [0, 1]) and np.array_equal(y, [0, 1]):
+                told.append("identity")
+            else:
+                told.append("platt" if np.array_equal(x, _PLATT_KNOTS) else "isotonic")
+        return tuple(told)
 
     def apply(self, raw: Floats) -> Floats:
         """Calibrated scores (n, m) in [0, 1]; order within a model is kept."""
@@ -121,10 +148,9 @@ def _platt(raw: Floats, score: Floats) -> tuple[Floats, Floats]:
         weights = weights - step
         if float(np.abs(step).max()) < 1e-9:
             break
-    knots = np.linspace(0.0, 1.0, 201)
     # A falling map would turn the router's order round: then the raw scores say nothing.
     weights[0] = max(weights[0], 0.0)
-    return knots, _sigmoid(_logit(knots) * weights[0] + weights[1])
+    return _PLATT_KNOTS, _sigmoid(_logit(_PLATT_KNOTS) * weights[0] + weights[1])
 
 
 def _logit(p: Floats) -> Floats:

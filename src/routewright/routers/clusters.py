@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routewright.errors import require
+from routewright.routers.packing import Holds
 from routewright.routers.table import relative_error
 
 Floats = NDArray[np.float64]
@@ -21,10 +22,10 @@ COUNTS = (8, 16, 32, 64)
 class Clusters:
     """Centres (c, d) with profiles (c, m) of scores and the counts (c, m) behind them."""
 
-    centres: Float32
-    profiles: Floats
-    counts: Floats
-    kappa: float
+    centres: Annotated[Float32, Holds("c d")]
+    profiles: Annotated[Floats, Holds("c m", low=0, high=1)]
+    counts: Annotated[Floats, Holds("c m", low=0)]
+    kappa: Annotated[float, Holds(low=0)]
 
     def predict(self, vectors: Float32) -> tuple[Floats, Floats]:
         """Scores (n, m) and standard errors (n, m) of each prompt's nearest centre."""

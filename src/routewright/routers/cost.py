@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from routewright.data.routing_data import RoutingData
 from routewright.encoders import View
 from routewright.errors import require
 from routewright.routers.linear import Ridge, fit_ridge, squared_error
-from routewright.routers.packing import Arrays, pack, unpack
+from routewright.routers.packing import Arrays, Holds, pack, unpack
 from routewright.routers.table import column_means
 
 Floats = NDArray[np.float64]
@@ -27,13 +27,14 @@ class _Prices:
     The volume is output tokens where the data counts them, else the cost itself.
     """
 
-    input_size: Floats  # (3, m): tokens = size · (1, characters, characters outside ASCII)
-    input_usd: Floats  # (m,)
-    output_usd: Floats  # (m,)
-    fixed_usd: Floats  # (m,)
-    smear: Floats  # (m,): mean of exp(residual), Duan 1983
-    cap: Floats  # (m,): the largest volume seen
-    counts_tokens: NDArray[np.bool_]  # (m,)
+    # tokens = size · (1, characters, characters outside ASCII)
+    input_size: Annotated[Floats, Holds("3 m", low=0)]
+    input_usd: Annotated[Floats, Holds("m", low=0)]
+    output_usd: Annotated[Floats, Holds("m", low=0)]
+    fixed_usd: Annotated[Floats, Holds("m", low=0)]
+    smear: Annotated[Floats, Holds("m", low=0)]  # mean of exp(residual), Duan 1983
+    cap: Annotated[Floats, Holds("m", low=0)]  # the largest volume seen
+    counts_tokens: Annotated[NDArray[np.bool_], Holds("m")]
 
 
 class CostModel:

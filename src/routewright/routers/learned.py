@@ -11,7 +11,7 @@ from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 from routewright.routers.clusters import Clusters, fit_clusters
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.neighbours import Neighbours, fit_neighbours
-from routewright.routers.packing import pack, unpack
+from routewright.routers.packing import Holds, expect, pack, unpack
 
 
 class KnnRouter(BaseRouter):
@@ -142,7 +142,8 @@ class RidgeRouter(BaseRouter):
         return pack("ridge", self.ridge_) | {"n": np.asarray(self.n_)}, {"alpha": self.ridge_.alpha}
 
     def _restore(self, arrays: Arrays) -> None:
-        self.ridge_, self.n_ = unpack("ridge", Ridge, arrays), int(arrays["n"])
+        self.ridge_ = unpack("ridge", Ridge, arrays)
+        self.n_ = int(expect("n", arrays["n"], Holds(low=1), np.int64))
 
 
 class LengthRouter(RidgeRouter):

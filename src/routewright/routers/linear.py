@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+
+from routewright.routers.packing import Holds
 
 Floats = NDArray[np.float64]
 
@@ -26,12 +29,12 @@ class Ridge:
         alpha: the penalty chosen.
     """
 
-    coef: Floats
-    intercept: Floats
-    centre: Floats
-    inverse: Floats
-    sigma: Floats
-    alpha: float
+    coef: Annotated[Floats, Holds("f m")]
+    intercept: Annotated[Floats, Holds("m")]
+    centre: Annotated[Floats, Holds("f")]
+    inverse: Annotated[Floats, Holds("f f")]
+    sigma: Annotated[Floats, Holds("m", low=0)]
+    alpha: Annotated[float, Holds(low=0)]
 
     def predict(self, x: Floats) -> Floats:
         """Predictions (n, m); a row's result does not depend on the other rows."""

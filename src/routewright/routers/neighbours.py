@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from routewright.routers.packing import Holds
 from routewright.routers.table import relative_error
 
 Floats = NDArray[np.float64]
@@ -33,13 +35,13 @@ class Neighbours:
     ties never hang on the order of rows or on rounding.
     """
 
-    vectors: Float32
-    scores: Floats
-    known: NDArray[np.bool_]
-    mu: Floats
-    k: int
-    temperature: float
-    kappa: float
+    vectors: Annotated[Float32, Holds("n d")]
+    scores: Annotated[Floats, Holds("n m", low=0, high=1)]
+    known: Annotated[NDArray[np.bool_], Holds("n m")]
+    mu: Annotated[Floats, Holds("m", low=0, high=1)]
+    k: Annotated[int, Holds(low=1)]
+    temperature: Annotated[float, Holds(low=1e-6)]
+    kappa: Annotated[float, Holds(low=0)]
 
     def predict(self, vectors: Float32) -> tuple[Floats, Floats, Floats]:
         """Scores (n, m), standard errors (n, m), mean similarity to the nearest ten (n,)."""

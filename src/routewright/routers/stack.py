@@ -22,7 +22,7 @@ from routewright.routers.cost import CostModel
 from routewright.routers.folds import group_folds
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.neighbours import Neighbours, fit_neighbours
-from routewright.routers.packing import pack, unpack
+from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
 from routewright.routers.table import relative_error, score_means
 from routewright.routers.worth import best_worth
 
@@ -147,13 +147,14 @@ class StackRouter(BaseRouter):
 
     def _restore(self, arrays: Arrays) -> None:
         self.members_ = _Members(
-            mu=arrays["mu"],
+            mu=expect("mu", arrays["mu"], Holds("m", low=0, high=1)),
             ridge=unpack("ridge", Ridge, arrays),
             knn=unpack("knn", Neighbours, arrays),
             kmeans=unpack("kmeans", Clusters, arrays),
-            n=int(arrays["n"]),
+            n=int(expect("n", arrays["n"], Holds(low=1), np.int64)),
         )
-        self.weights_, self.gate_ = arrays["weights"], arrays["gate"]
+        self.weights_ = expect_simplex("weights", arrays["weights"], len(MEMBERS))
+        self.gate_ = expect("gate", arrays["gate"], Holds("2"))
         self.calibration_ = unpack("calibration", Calibration, arrays)
 
 

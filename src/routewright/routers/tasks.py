@@ -10,6 +10,7 @@ import numpy as np
 from routewright.data.routing_data import RoutingData
 from routewright.encoders import View
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
+from routewright.routers.packing import Holds, expect
 
 
 class TaskRouter(BaseRouter):
@@ -45,6 +46,8 @@ class TaskRouter(BaseRouter):
         self._learn(tasks, means, spread)
 
     def _learn(self, tasks: list[str], means: Floats, spread: Floats) -> None:
+        expect("means", means, Holds("t m", low=0, high=1))
+        expect("spread", spread, Holds("t m", low=0))
         if len(tasks) + 1 != len(means) or means.shape != spread.shape:
             raise ValueError("tasks and their means don't match")
         self.tasks_, self.means_, self.spread_ = tasks, means, spread

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,11 @@ from safetensors.numpy import load, save
 
 from routewright import routers
 from routewright.errors import ArtefactError
-from routewright.routers.artefact import ARRAYS, MANIFEST
+from routewright.routers.artefact import ARRAYS, MANIFEST, load_router
+from routewright.routers.baselines import ZeroRouter
 from routewright.routers.check import sample_data
+from routewright.routers.manifest import seal
+from routewright.routers.packing import Holds, expect
 
 
 @pytest.fixture
@@ -18,8 +22,9 @@ def folder(tmp_path):
 
 
 def edit(folder, **changes):
+    """Change the manifest and seal it again, as a forger would."""
     manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    (folder / MANIFEST).write_bytes(seal(manifest | changes))
 
 
 def swap_arrays(folder, change):
@@ -44,7 +49,7 @@ def refuses(folder, pattern):
 def test_the_manifest_tells_what_it_is(folder):
     told = json.loads((folder / MANIFEST).read_text())
     assert told["format"] == "routewright-router"
-    assert told["format_version"] == 1
+    assert told["format_version"] == 2
     assert told["router"] == "kmeans"
     assert told["params"] == {"clusters": None, "kappa": 10.0, "encoder": "hashed", "seed": 3}
     assert told["models"] == ["m0", "m1", "m2"]
@@ -112,8 +117,8 @@ def test_a_missing_file_is_named(folder, file):
 
 
 def test_another_version_says_found_expected_and_the_way_out(folder):
-    edit(folder, format_version=2)
-    refuses(folder, r"format version 2.*reads 1; train again")
+    edit(folder, format_version=1)
+    refuses(folder, r"format version 1.*reads 2; train again")
 
 
 @pytest.mark.parametrize("version", [True, "1", None, 0])
@@ -214,3 +219,64 @@ def test_an_artefact_of_before_digests_were_kept_still_loads(folder):
     old = routers.load(folder)
     assert old.space_.met(prompts) is None
     assert np.array_equal(old.predict(prompts).scores, before.predict(prompts).scores)
+
+
+def test_the_manifest_tells_what_it_learned_from(tmp_path):
+    data = sample_data()
+    routers.make("stack").fit(data).save(tmp_path / "router")
+    told = routers.read_manifest(tmp_path / "router")
+    assert told.data_fingerprint == data.fingerprint
+    assert told.encoder.name == "hashed"
+    assert told.encoder.fingerprint is None
+    assert told.calibration is not None
+    assert set(told.calibration["kinds"]) == set(data.models)
+    assert 0 < told.calibration["brier"] < 0.5
+    assert told.evaluation is None
+    assert told.price_date is None
+
+
+def test_the_fingerprint_of_data_is_of_what_is_taught():
+    data = sample_data()
+    again = sample_data()
+    assert again.fingerprint == data.fingerprint
+    other = [
+        sample_data(seed=1),
+        replace(data, scores=1 - data.scores),
+        replace(data, costs=2 * data.costs),
+        replace(data, models=("x", "y", "z")),
+        data.subset(np.arange(len(data))[::-1]),
+    ]
+    assert len({each.fingerprint for each in [data, *other]}) == 6
+    assert replace(data, latencies=np.ones(data.scores.shape)).fingerprint == data.fingerprint
+
+
+def test_a_manifest_that_was_edited_is_refused(folder):
+    told = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(told | {"models": ["a", "b", "c"]}, indent=1) + "\n")
+    refuses(folder, "checksum.*changed after it was written")
+
+
+def test_tuples_come_back_as_tuples(tmp_path):
+    class Sized(ZeroRouter):
+        def __init__(self, *, sizes: tuple[int, ...] = (3, 4), seed: int = 0) -> None:
+            super().__init__(seed=seed)
+            self.sizes = sizes
+
+    Sized(sizes=(7,)).fit(sample_data()).save(tmp_path / "router")
+    assert load_router(tmp_path / "router", Sized).params() == {"sizes": (7,), "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("array", "holds", "wrong"),
+    [
+        (np.zeros((2, 3)), Holds("n 4"), r"shape \(2, 3\), not \(n=2, 4\)"),
+        (np.zeros((2, 3)), Holds("n n"), r"shape \(2, 3\), not \(n=2, n=2\)"),
+        (np.zeros(2), Holds(), "shape"),
+        (np.full(2, 1.1), Holds("m", high=1), r"outside \[-inf, 1\]"),
+        (np.full(2, -0.1), Holds("m", low=0), r"outside \[0, inf\]"),
+        (np.zeros(2, np.float32), Holds("m"), "holds float32, not float64"),
+    ],
+)
+def test_arrays_are_believed_only_where_they_hold_what_they_must(array, holds, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        expect("it", array, holds)
