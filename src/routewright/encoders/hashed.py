@@ -25,7 +25,10 @@ HALF_CAP = 4_000
 """Characters read from either end of a text; what lies between is not read."""
 
 _BUCKETS = 1 << 20
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+# Scripts that put no space between words are read character by character.
+_TOKEN = re.compile(
+    r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
+)
 _DIGIT = re.compile(r"\d")
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, bits well mixed: 2**64 / golden ratio
 _BASE = np.uint64(0x100000001B3)
@@ -39,17 +42,22 @@ def normalise(text: str) -> str:
 
 
 @each_text
-def ngram_buckets(text: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Buckets of the word 1- and 2-grams, and of the character 3- to 5-grams, with repeats."""
-    plain = normalise(text)
-    tokens = [crc32(t.encode("utf-8", "surrogatepass")) for t in _TOKEN.findall(plain)]
+def word_buckets(text: str) -> NDArray[np.intp]:
+    """Buckets of the word 1- and 2-grams, with repeats."""
+    tokens = [crc32(t.encode("utf-8", "surrogatepass")) for t in _TOKEN.findall(normalise(text))]
     words = np.array(tokens, dtype=np.uint64)
+    return np.concatenate([_windows(words, size, salt=size) for size in (1, 2)])
+
+
+@each_text
+def letter_buckets(text: str) -> NDArray[np.intp]:
+    """Buckets of the character 3- to 5-grams, with repeats."""
+    plain = normalise(text)
     letters = np.frombuffer(f" {plain} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     if not plain:
         letters = letters[:0]
-    by_word = [_windows(words, size, salt=size) for size in (1, 2)]
-    by_letter = [_windows(letters.astype(np.uint64), size, salt=size + 8) for size in (3, 4, 5)]
-    return np.concatenate(by_word), np.concatenate(by_letter)
+    found = [_windows(letters.astype(np.uint64), size, salt=size + 8) for size in (3, 4, 5)]
+    return np.concatenate(found)
 
 
 def _windows(symbols: Words64, size: int, salt: int) -> NDArray[np.intp]:
@@ -68,6 +76,7 @@ class HashedEncoder:
 
     Args:
         dimensions: length of the vectors; fewer where the texts are few.
+        letters: read runs of characters too; without, a text is read several times as fast.
         max_features: the n-grams kept, half of them words, by number of texts they stand in.
         min_texts: an n-gram in fewer texts is not kept.
         seed: of the randomised SVD.
@@ -76,11 +85,13 @@ class HashedEncoder:
     def __init__(
         self,
         dimensions: int = 128,
+        letters: bool = True,
         max_features: int = 24_000,
         min_texts: int = 2,
         seed: int = 0,
     ) -> None:
         self.dimensions = dimensions
+        self.letters = letters
         self.max_features = max_features
         self.min_texts = min_texts
         self.seed = seed
@@ -91,7 +102,7 @@ class HashedEncoder:
         Raises:
             MissingExtraError: scikit-learn is not installed.
         """
-        counted = [ngram_buckets(text) for text in texts]
+        counted = [self._buckets(text) for text in texts]
         seen = [np.zeros(_BUCKETS, dtype=np.int64) for _ in range(2)]
         for pair in counted:
             for total, buckets in zip(seen, pair, strict=True):
@@ -106,9 +117,13 @@ class HashedEncoder:
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Vectors (n, d), float32, of unit length; each depends on its own text alone."""
-        rows = [self._project(*self._weigh(*ngram_buckets(text))) for text in texts]
+        rows = [self._project(*self._weigh(*self._buckets(text))) for text in texts]
         width = self.components_.shape[1]
         return np.array(rows, dtype=np.float32).reshape(len(rows), width)
+
+    def _buckets(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        words = word_buckets(text)
+        return words, letter_buckets(text) if self.letters else words[:0]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The learned arrays by name."""

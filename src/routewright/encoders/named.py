@@ -1,13 +1,15 @@
 """Encoders by name.
 
-    hashed, hashed:64          learned from the training texts; numpy alone serves it
+    hashed, hashed:64          n-grams of the training texts; numpy alone serves it
+    words, words:64            the same without runs of characters, in a fraction of the time
+    static                     word vectors that come with the package
     minilm, minilm:256         all-MiniLM-L6-v2, from a package or the hub
     onnx:/folder, onnx:/f:256  model.onnx and tokenizer.json of any other
     hf:NAME_OR_FOLDER          through transformers and torch; hf:NAME@REVISION:256
     endpoint:MODEL             an OpenAI-compatible /v1/embeddings
     hashed+minilm              side by side
 
-The number is the most tokens read of a text. All but the first are frozen: an artefact keeps
+The number is the most tokens read of a text. All but the first two are frozen: an artefact keeps
 their fingerprint, not their weights.
 """
 
@@ -25,7 +27,9 @@ from routewright.encoders.hashed import HashedEncoder
 from routewright.errors import ConfigError
 from routewright.protocols import Encoder
 
-DEFAULT = "hashed"
+DEFAULT = "words+static"
+
+_LENGTH = 128
 
 _LIMIT = re.compile(r"(.*?)(?::(\d+))?", re.DOTALL)
 
@@ -57,10 +61,18 @@ def restore(name: str, arrays: Mapping[str, NDArray[Any]]) -> Encoder:
 def _hashed(name: str, detail: str, seed: int) -> Encoder:
     if detail and not (detail.isdecimal() and int(detail)):
         raise ConfigError(f"encoder {name!r}: its length must be a number, as in hashed:64")
-    return HashedEncoder(int(detail), seed=seed) if detail else HashedEncoder(seed=seed)
+    return HashedEncoder(int(detail or _LENGTH), letters=name.startswith("hashed"), seed=seed)
 
 
 # Whoever takes hashed loads none of the others' modules.
+
+
+def _static(name: str, detail: str, _: int) -> Encoder:
+    from routewright.encoders.static import StaticEncoder
+
+    if detail:
+        raise ConfigError(f"encoder {name!r}: there is one table; write static")
+    return StaticEncoder(name)
 
 
 def _minilm(name: str, detail: str, _: int) -> Encoder:
@@ -93,6 +105,8 @@ def _endpoint(name: str, detail: str, _: int) -> Encoder:
 
 FAMILIES: dict[str, Callable[[str, str, int], Encoder]] = {
     "hashed": _hashed,
+    "words": _hashed,
+    "static": _static,
     "minilm": _minilm,
     "onnx": _onnx,
     "hf": _hugging_face,

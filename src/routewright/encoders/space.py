@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -40,13 +41,23 @@ class View:
     chars: Floats
     wide_chars: Floats
 
-    @property
+    @cached_property
     def design(self) -> Floats:
         """Vectors and features side by side (n, d + f), of like scale, for linear models."""
         width = self.embeddings.shape[1]
         return np.hstack([self.embeddings * np.sqrt(max(width, 1)), self.features])
 
-    @property
+    def of(self, rows: NDArray[np.intp]) -> View:
+        """The view of these prompts alone."""
+        return View(
+            prompts=[self.prompts[int(row)] for row in rows],
+            embeddings=self.embeddings[rows],
+            features=self.features[rows],
+            chars=self.chars[rows],
+            wide_chars=self.wide_chars[rows],
+        )
+
+    @cached_property
     def places(self) -> NDArray[np.float32]:
         """Where each prompt lies for learners that compare distances (n, d + f), float32.
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.errors import require
-from routewright.routers.linear import squared_error
 from routewright.routers.packing import Holds
-from routewright.routers.table import relative_error
+from routewright.routers.table import relative_error, squared_error
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from routewright.data.routing_data import RoutingData
 from routewright.encoders import View
 from routewright.errors import require
-from routewright.routers.linear import Ridge, fit_ridge, squared_error
+from routewright.routers.linear import Ridge, fit_ridge
 from routewright.routers.packing import Arrays, Holds, pack, unpack
 from routewright.routers.table import column_means
 
@@ -68,11 +68,12 @@ class CostModel:
         known = np.isfinite(volume)
         target = np.log(volume, out=np.full(volume.shape, np.nan), where=known)
         fallback = column_means(target, pessimist=1)
-        self.ridge_, left_out = fit_ridge(view.design, target, fallback, squared_error)
-        residual = np.where(known, target - left_out, 0.0)
+        self.ridge_, left_out = fit_ridge(view.design, target, fallback)
+        tried = known & np.isfinite(left_out)
+        residual = np.where(tried, target - left_out, 0.0)
         # A few wild residuals must not lift every expected cost.
-        smear = np.where(known, np.exp(np.clip(residual, -4, 4)), 0.0).sum(axis=0)
-        count = known.sum(axis=0)
+        smear = np.where(tried, np.exp(np.clip(residual, -4, 4)), 0.0).sum(axis=0)
+        count = tried.sum(axis=0)
         self.prices_ = _Prices(
             input_size=np.column_stack([c.input_size for c in columns]),
             input_usd=np.array([c.usd[0] for c in columns]),

@@ -7,7 +7,7 @@ q̂_m(x) = Cal_m(Σ_j w_j f_jm(x)), w on the simplex and shared by all models. T
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,40 +17,55 @@ from routewright.encoders import DEFAULT, View
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta, Predictions
 from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import Calibration, fit_calibration
-from routewright.routers.clusters import Clusters, fit_clusters
 from routewright.routers.cost import CostModel
 from routewright.routers.folds import group_folds
+from routewright.routers.kernel import KernelRidge, Landmarks, choose_landmarks, fit_kernel
 from routewright.routers.linear import Ridge, fit_score_ridge
-from routewright.routers.neighbours import Neighbours, fit_neighbours
 from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
+from routewright.routers.profiles import Profiles, fit_profiles, kinds_of
 from routewright.routers.table import relative_error, score_means
 from routewright.routers.worth import best_worth
 
-MEMBERS = ("constant", "ridge", "knn", "kmeans")
+MEMBERS = ("constant", "ridge", "kernel", "profiles")
 
 _FEWEST = 20  # prompts below which no fold says anything: the constant stands alone
+_WIDTH = 4.0  # of the kernel
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the members learn from: the same prompts, seen once for all folds."""
+
+    design: Floats
+    likeness: Floats
+    landmarks: Landmarks
+    kinds: NDArray[np.intp]
+
+    def of(self, rows: NDArray[np.intp]) -> _Seen:
+        return replace(
+            self, design=self.design[rows], likeness=self.likeness[rows], kinds=self.kinds[rows]
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class _Members:
     mu: Floats
     ridge: Ridge
-    knn: Neighbours
-    kmeans: Clusters
+    kernel: KernelRidge
+    profiles: Profiles
     n: int
 
     def predict(self, view: View) -> tuple[Floats, Floats, Floats]:
         """Scores and standard errors of each member (j, n, m), and familiarity (n,)."""
         constant = np.tile(self.mu, (len(view.chars), 1))
-        places = view.places
-        near, near_std, familiar = self.knn.predict(places)
-        cluster, cluster_std = self.kmeans.predict(places)
+        near, near_std, familiar = self.kernel.predict(view.places)
+        kind, kind_std = self.profiles.predict(view.design)
         leverage = np.sqrt(np.maximum(self.ridge.leverage(view.design), 0.0) + 1 / self.n)
-        scores = np.array([constant, self.ridge.predict(view.design), near, cluster])
+        scores = np.array([constant, self.ridge.predict(view.design), near, kind])
         spread = np.sqrt(np.clip(constant * (1 - constant), 0, None) / self.n)
         ridge_std = leverage[:, None] * self.ridge.sigma
-        # Only the ridge can leave the unit interval; a score can't.
-        return np.clip(scores, 0, 1), np.array([spread, ridge_std, near_std, cluster_std]), familiar
+        # The ridges can leave the unit interval; a score can't.
+        return np.clip(scores, 0, 1), np.array([spread, ridge_std, near_std, kind_std]), familiar
 
 
 class StackRouter(BaseRouter):
@@ -81,14 +96,21 @@ class StackRouter(BaseRouter):
         self.gate = gate
 
     def _fit(self, data: RoutingData, view: View) -> None:
-        self.members_ = self._fit_members(data, view)
+        landmarks = choose_landmarks(view.places, width=_WIDTH, seed=self.seed)
+        seen = _Seen(
+            design=view.design,
+            likeness=landmarks.likeness(view.places),
+            landmarks=landmarks,
+            kinds=kinds_of(data.tasks, view.places, seed=self.seed),
+        )
+        self.members_ = _fit_members(data, seen)
         folds = group_folds(data.groups, self.folds, self.seed)
         if len(data) < _FEWEST or len(folds) < 2:
             self.weights_ = np.eye(len(MEMBERS))[0]
             self.gate_ = np.zeros(2)
             self.calibration_ = fit_calibration(data.scores[:0], data.scores[:0])
             return
-        members, costs, familiar = self._out_of_fold(data, folds)
+        members, costs, familiar = _out_of_fold(data, view, seen, folds)
         self.weights_ = fit_weights(members, data.scores)
         blend = np.tensordot(self.weights_, members, 1)
         low, high = np.percentile(familiar, [1, 10])
@@ -103,32 +125,6 @@ class StackRouter(BaseRouter):
         if data.complete.any():
             self.recommended_worth_usd_ = best_worth(self.out_of_fold_, data)
 
-    def _fit_members(self, data: RoutingData, view: View) -> _Members:
-        mu = score_means(data)
-        return _Members(
-            mu=mu,
-            ridge=fit_score_ridge(view.design, data.scores, mu),
-            knn=fit_neighbours(view.places, data.scores, mu, data.groups),
-            kmeans=fit_clusters(view.places, data.scores, mu, seed=self.seed),
-            n=len(data),
-        )
-
-    def _out_of_fold(
-        self, data: RoutingData, folds: Sequence[NDArray[np.intp]]
-    ) -> tuple[Floats, Floats, Floats]:
-        shape = data.scores.shape
-        scores, costs = np.zeros((len(MEMBERS), *shape)), np.zeros(shape)
-        familiar = np.zeros(len(data))
-        for held in folds:
-            train = data.subset(np.setdiff1d(np.arange(len(data)), held))
-            test = data.subset(held)
-            space = self._space().fit(train.prompts)
-            seen, unseen = space.view(train.prompts), space.view(test.prompts)
-            fitted = self._fit_members(train, seen)
-            scores[:, held], _, familiar[held] = fitted.predict(unseen)
-            costs[held] = CostModel().fit(train, seen).predict(unseen)
-        return scores, costs, familiar
-
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
         scores, std, familiar = self.members_.predict(view)
         blend = np.tensordot(self.weights_, scores, 1)
@@ -140,7 +136,7 @@ class StackRouter(BaseRouter):
     def _state(self) -> tuple[Arrays, Meta]:
         m = self.members_
         arrays = {"mu": m.mu, "weights": self.weights_, "gate": self.gate_, "n": np.asarray(m.n)}
-        arrays |= pack("ridge", m.ridge) | pack("knn", m.knn) | pack("kmeans", m.kmeans)
+        arrays |= pack("ridge", m.ridge) | pack("kernel", m.kernel) | pack("profiles", m.profiles)
         arrays |= pack("calibration", self.calibration_)
         weights = {name: float(w) for name, w in zip(MEMBERS, self.weights_, strict=True)}
         return arrays, {"weights": weights, "gated": bool(self.gate_.any())}
@@ -149,8 +145,8 @@ class StackRouter(BaseRouter):
         self.members_ = _Members(
             mu=expect("mu", arrays["mu"], Holds("m", low=0, high=1)),
             ridge=unpack("ridge", Ridge, arrays),
-            knn=unpack("knn", Neighbours, arrays),
-            kmeans=unpack("kmeans", Clusters, arrays),
+            kernel=unpack("kernel", KernelRidge, arrays),
+            profiles=unpack("profiles", Profiles, arrays),
             n=int(expect("n", arrays["n"], Holds(low=1), np.int64)),
         )
         self.weights_ = expect_simplex("weights", arrays["weights"], len(MEMBERS))
@@ -165,3 +161,31 @@ def _draw(blend: Floats, mu: Floats, familiar: Floats, gate: Floats) -> Floats:
         return blend
     g = np.clip((familiar - low) / (high - low), 0.0, 1.0)[:, None]
     return g * blend + (1 - g) * mu
+
+
+def _fit_members(data: RoutingData, seen: _Seen) -> _Members:
+    mu = score_means(data)
+    return _Members(
+        mu=mu,
+        ridge=fit_score_ridge(seen.design, data.scores, mu),
+        kernel=fit_kernel(seen.landmarks, seen.likeness, data.scores, mu),
+        profiles=fit_profiles(seen.design, seen.kinds, data.scores, mu),
+        n=len(data),
+    )
+
+
+def _out_of_fold(
+    data: RoutingData, view: View, seen: _Seen, folds: Sequence[NDArray[np.intp]]
+) -> tuple[Floats, Floats, Floats]:
+    """Members' scores (j, n, m), costs (n, m) and familiarity (n,), each without its own fold.
+
+    The encoder, the landmarks and the kinds come from all training prompts: they look at no score.
+    """
+    scores, costs = np.zeros((len(MEMBERS), *data.scores.shape)), np.zeros(data.scores.shape)
+    familiar = np.zeros(len(data))
+    for held in folds:
+        kept = np.setdiff1d(np.arange(len(data)), held)
+        train, unseen = data.subset(kept), view.of(held)
+        scores[:, held], _, familiar[held] = _fit_members(train, seen.of(kept)).predict(unseen)
+        costs[held] = CostModel().fit(train, view.of(kept)).predict(unseen)
+    return scores, costs, familiar

@@ -47,3 +47,10 @@ def relative_error(predicted: Floats, scores: Floats) -> float:
     known = np.isfinite(scores)
     error = centre(predicted, known) - centre(scores, known)
     return float((error**2).sum() / max(int(known.sum()), 1))
+
+
+def squared_error(predicted: Floats, target: Floats) -> float:
+    """Mean squared error over the known cells of the target."""
+    known = np.isfinite(target)
+    error = np.where(known, predicted - np.where(known, target, 0.0), 0.0)
+    return float((error**2).sum() / max(int(known.sum()), 1))

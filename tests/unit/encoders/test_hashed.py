@@ -4,7 +4,13 @@ import sys
 import numpy as np
 import pytest
 
-from routewright.encoders.hashed import HALF_CAP, HashedEncoder, ngram_buckets, normalise
+from routewright.encoders.hashed import (
+    HALF_CAP,
+    HashedEncoder,
+    letter_buckets,
+    normalise,
+    word_buckets,
+)
 
 TEXTS = [f"add {i} and {i + 1} please" for i in range(20)] + [
     f"translate the word {w} into french" for w in ("dog", "cat", "house", "tree", "river") * 4
@@ -51,9 +57,10 @@ def test_the_middle_of_a_huge_text_is_not_read():
 
 
 def test_hashes_are_the_same_in_every_process():
+    asked = "Was it 42 cats?"
     code = (
-        "from routewright.encoders.hashed import ngram_buckets\n"
-        "print([b.tolist() for b in ngram_buckets('Was it 42 cats?')])"
+        "from routewright.encoders.hashed import letter_buckets, word_buckets\n"
+        f"print([b({asked!r}).tolist() for b in (word_buckets, letter_buckets)])"
     )
     for seed in ("1", "2"):
         done = subprocess.run(
@@ -64,11 +71,13 @@ def test_hashes_are_the_same_in_every_process():
             timeout=60,
             env={"PYTHONHASHSEED": seed},
         )
-        assert done.stdout.strip() == str([b.tolist() for b in ngram_buckets("Was it 42 cats?")])
+        assert done.stdout.strip() == str(
+            [word_buckets(asked).tolist(), letter_buckets(asked).tolist()]
+        )
 
 
 def test_ngrams_are_counted():
-    words, letters = ngram_buckets("ab cd")
+    words, letters = word_buckets("ab cd"), letter_buckets("ab cd")
     assert len(words) == 3  # ab, cd, ab cd
     assert len(letters) == 5 + 4 + 3  # runs in " ab cd "
 

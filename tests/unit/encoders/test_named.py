@@ -12,7 +12,7 @@ TEXTS = [f"add {i} and {i + 1} please" for i in range(20)] + ["translate dog", "
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("nonsense", "no encoder 'nonsense'; there are hashed, minilm, .*, and a"),
+        ("nonsense", "no encoder 'nonsense'; there are hashed, words, static, minilm, .*, and a"),
         ("hashed+nonsense", r"no encoder 'hashed\+nonsense'"),
         ("hashed:x", "its length must be a number"),
         ("hashed:0", "its length must be a number"),

@@ -51,7 +51,7 @@ def test_the_manifest_tells_what_it_is(folder):
     assert told["format"] == "routewright-router"
     assert told["format_version"] == 2
     assert told["router"] == "kmeans"
-    assert told["params"] == {"clusters": None, "kappa": 10.0, "encoder": "hashed", "seed": 3}
+    assert told["params"] == {"clusters": None, "kappa": 10.0, "encoder": "words+static", "seed": 3}
     assert told["models"] == ["m0", "m1", "m2"]
     data = sample_data()
     assert told["meta"]["train_means"]["scores"] == pytest.approx(data.scores.mean(axis=0))
@@ -60,7 +60,7 @@ def test_the_manifest_tells_what_it_is(folder):
 
 def test_everything_comes_back(folder):
     router = routers.load(folder)
-    assert router.params() == {"clusters": None, "kappa": 10.0, "encoder": "hashed", "seed": 3}
+    assert router.params() == {"clusters": None, "kappa": 10.0, "encoder": "words+static", "seed": 3}
     assert router.extra_ == {"groups": "abc"}
     assert router.models_ == ("m0", "m1", "m2")
     assert router.train_means_["costs"] == pytest.approx(sample_data().costs.mean(axis=0))
@@ -226,7 +226,7 @@ def test_the_manifest_tells_what_it_learned_from(tmp_path):
     routers.make("stack").fit(data).save(tmp_path / "router")
     told = routers.read_manifest(tmp_path / "router")
     assert told.data_fingerprint == data.fingerprint
-    assert told.encoder.name == "hashed"
+    assert told.encoder.name == "words+static"
     assert told.encoder.fingerprint is None
     assert told.calibration is not None
     assert set(told.calibration["kinds"]) == set(data.models)

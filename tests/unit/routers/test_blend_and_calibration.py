@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from routewright.routers.blend import SHARES, fit_weights
+from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import fit_calibration
 
 
@@ -30,17 +30,23 @@ def test_where_nobody_knows_the_constant_gets_the_weight(n):
     assert fit_weights(guesses, noise)[0] > 0.9
 
 
-def test_with_few_labels_only_the_constants_share_is_learned():
-    guesses, truth = members(999)
-    weights = fit_weights(guesses, truth)
-    assert weights[1:] / weights[1:].sum() == pytest.approx(SHARES[1:])
+def test_few_labels_leave_the_learners_nearer_to_equal_shares_than_many():
+    rng = np.random.default_rng(1)
+    apart = []
+    for n in (60, 6_000):
+        guesses, truth = members(n)
+        noisy = (rng.random((n, 2)) < truth).astype(float)
+        guesses[2] = truth + rng.normal(0, 0.3, (n, 2))
+        learners = fit_weights(guesses, noisy)[1:]
+        apart.append(np.abs(learners / learners.sum() - 1 / 3).max())
+    assert apart[0] < 0.75 * apart[1]
 
 
-def test_labels_are_counted_not_rows():
+def test_the_prior_weighs_labels_not_rows():
     guesses, truth = members(1_200)
-    truth[999:] = np.nan
-    weights = fit_weights(guesses, truth)
-    assert weights[1:] / weights[1:].sum() == pytest.approx(SHARES[1:])
+    held = truth.copy()
+    held[60:] = np.nan
+    assert fit_weights(guesses, held) == pytest.approx(fit_weights(guesses[:, :60], truth[:60]))
 
 
 @pytest.mark.parametrize("n", [500, 1_500])

@@ -5,7 +5,7 @@ import pytest
 
 from routewright.routers.clusters import fit_clusters
 from routewright.routers.folds import group_folds
-from routewright.routers.linear import fit_ridge, fit_score_ridge, squared_error
+from routewright.routers.linear import fit_ridge, fit_score_ridge
 from routewright.routers.neighbours import Neighbours, default_k, fit_neighbours
 from routewright.routers.table import centre, column_means, relative_error
 
@@ -25,10 +25,10 @@ def circle(n, seed=0):
 
 def test_leave_one_out_is_what_leaving_one_out_gives():
     x, y = linear_world(n=12)
-    _, left_out = fit_ridge(x, y, np.zeros(3), squared_error, alphas=(3.0,))
+    _, left_out = fit_ridge(x, y, np.zeros(3), alphas=(3.0,))
     for row in range(12):
         keep = np.arange(12) != row
-        without, _ = fit_ridge(x[keep], y[keep], np.zeros(3), squared_error, alphas=(3.0,))
+        without, _ = fit_ridge(x[keep], y[keep], np.zeros(3), alphas=(3.0,))
         assert without.predict(x[row : row + 1])[0] == pytest.approx(left_out[row])
 
 
@@ -36,8 +36,8 @@ def test_ridge_skips_holes_column_by_column():
     x, y = linear_world()
     holes = y.copy()
     holes[:30, 1] = np.nan
-    ridge, _ = fit_ridge(x, holes, np.zeros(3), squared_error, alphas=(1.0,))
-    alone, _ = fit_ridge(x[30:], y[30:, 1:2], np.zeros(1), squared_error, alphas=(1.0,))
+    ridge, _ = fit_ridge(x, holes, np.zeros(3), alphas=(1.0,))
+    alone, _ = fit_ridge(x[30:], y[30:, 1:2], np.zeros(1), alphas=(1.0,))
     assert ridge.coef[:, 1] == pytest.approx(alone.coef[:, 0])
 
 
@@ -45,7 +45,7 @@ def test_noise_is_answered_with_the_strongest_penalty():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 30)), rng.normal(size=(60, 2))
     weak, strong = 1.0, 1e5
-    ridge, _ = fit_ridge(x, y, np.zeros(2), squared_error, alphas=(weak, strong))
+    ridge, _ = fit_ridge(x, y, np.zeros(2), alphas=(weak, strong))
     assert ridge.alpha == strong
 
 
@@ -64,7 +64,7 @@ def test_score_ridge_gives_a_model_never_scored_its_mean():
 
 def test_leverage_grows_away_from_the_training_rows():
     x, y = linear_world()
-    ridge, _ = fit_ridge(x, y, np.zeros(3), squared_error)
+    ridge, _ = fit_ridge(x, y, np.zeros(3))
     near, far = ridge.leverage(np.vstack([x.mean(axis=0), x.mean(axis=0) + 50]))
     assert far > 100 * near
 

@@ -39,7 +39,7 @@ def test_parameters_are_stored():
         "k": 7,
         "temperature": None,
         "kappa": None,
-        "encoder": "hashed",
+        "encoder": "words+static",
         "seed": 0,
     }
 
