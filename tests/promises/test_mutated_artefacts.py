@@ -283,6 +283,16 @@ def huge_values(folder: Path, rng: Rng) -> None:
     rewrite(folder, arrays)
 
 
+def another_encoder(folder: Path, rng: Rng) -> None:
+    arrays = arrays_of(folder)
+    name = pick(
+        rng, ["bogus", "hashed:x", "../../etc", "h\nd", "hashed\x00", "onnx:/dev/zero", " "]
+    )
+    arrays["space.encoder"] = np.frombuffer(name.encode(), np.uint8)
+    rewrite(folder, arrays)
+    reseal(folder, encoder={"name": name, "fingerprint": None})
+
+
 def swapped_arrays(folder: Path, rng: Rng) -> None:
     """The arrays of another router, vouched for."""
     other = pick(rng, ["length", "zero", "task", "oracle"])
@@ -421,6 +431,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     out_of_bounds,
     knots_that_fall,
     huge_values,
+    another_encoder,
     swapped_arrays,
     header_lies,
     listed_wrongly,

@@ -29,7 +29,14 @@ from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as dump_arrays
 
 from routewright.encoders import TextSpace
-from routewright.errors import ArtefactError, ConfigError, RoutewrightError
+from routewright.errors import (
+    ArtefactError,
+    ConfigError,
+    MissingExtraError,
+    RoutewrightError,
+    UpstreamError,
+    WeightsError,
+)
 from routewright.routers.base import Arrays, BaseRouter, Meta
 from routewright.routers.cost import CostModel
 from routewright.routers.manifest import (
@@ -124,8 +131,10 @@ def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> Ba
             _fill(router, manifest, arrays)
             _try(router)
             _refuse_leftovers(router, manifest, arrays)
-    except RoutewrightError:  # an encoder that is not installed, or another one, says so itself
-        raise
+    except (MissingExtraError, WeightsError, UpstreamError):
+        raise  # the artefact may be whole: what it needs is not there, and says so itself
+    except RoutewrightError as error:
+        raise ArtefactError(f"{path / ARRAYS}: {one_line(error)}") from error
     except Exception as error:
         # Whatever a forged state trips over, the reader is told one thing.
         raise ArtefactError(
@@ -152,12 +161,11 @@ def _facts(arrays: Arrays) -> dict[str, ArrayFacts]:
 
 
 def _encoder(arrays: Arrays) -> EncoderFacts:
-    named, print_ = arrays["space.encoder"], arrays.get("space.encoder.fingerprint")
-    if print_ is None:
-        return EncoderFacts(named.tobytes().decode())
-    raw = print_.tobytes()
-    told = raw.decode("ascii", "replace")
-    return EncoderFacts(named.tobytes().decode(), told if told.isalnum() else raw.hex())
+    frozen = arrays.get("space.encoder.fingerprint")
+    return EncoderFacts(
+        name=arrays["space.encoder"].tobytes().decode(),
+        fingerprint=None if frozen is None else frozen.tobytes().hex(),
+    )
 
 
 def typed_params(kind: Callable[..., BaseRouter], params: Mapping[str, Any]) -> dict[str, Any]:

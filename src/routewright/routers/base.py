@@ -50,6 +50,7 @@ class BaseRouter(ABC):
 
     name: ClassVar[str]
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+    complexity: ClassVar[int | None] = 100  # what `train --router auto` prefers; None: not for it
     scores_are_expected: ClassVar[bool] = True  # False: they say which model, not how well
 
     models_: tuple[str, ...]

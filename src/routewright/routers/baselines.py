@@ -22,6 +22,8 @@ from routewright.types import Prompt
 class _Blind(BaseRouter):
     """Learns nothing from the text but what an answer will cost."""
 
+    complexity = None
+
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(encoder="", seed=seed)
 
@@ -51,6 +53,7 @@ class ZeroRouter(_Blind):
     """Every prompt gets the training means μ_m: all that can be known without looking at it."""
 
     name = "zero"
+    complexity = 0
 
 
 class CostOnlyRouter(ZeroRouter):
@@ -61,6 +64,7 @@ class CostOnlyRouter(ZeroRouter):
     """
 
     name = "cost-only"
+    complexity = None
 
 
 class CheapestRouter(_Blind):
@@ -120,6 +124,7 @@ class OracleRouter(BaseRouter):
     """
 
     name = "oracle"
+    complexity = None
     knows_only_training_prompts = True
 
     def __init__(self, *, seed: int = 0) -> None:

@@ -26,6 +26,7 @@ class KnnRouter(BaseRouter):
     """
 
     name = "knn"
+    complexity = 40
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class KMeansRouter(BaseRouter):
     """
 
     name = "kmeans"
+    complexity = 30
 
     def __init__(
         self,
@@ -117,6 +119,7 @@ class RidgeRouter(BaseRouter):
     """
 
     name = "ridge"
+    complexity = 20
 
     def __init__(
         self, *, alpha: float | None = None, encoder: str = DEFAULT, seed: int = 0
@@ -150,6 +153,7 @@ class LengthRouter(RidgeRouter):
     """Ridge regression on the logarithm of the characters alone: no straw man as a baseline."""
 
     name = "length"
+    complexity = 10
 
     def __init__(self, *, alpha: float | None = None, seed: int = 0) -> None:
         super().__init__(alpha=alpha, encoder="", seed=seed)

@@ -37,7 +37,7 @@ class ArrayFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EncoderFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The encoder by name; an encoder with frozen weights also tells which they are."""
+    """The encoder by name; of one with frozen weights also their fingerprint, as hex digits."""
 
     name: str
     fingerprint: str | None = None

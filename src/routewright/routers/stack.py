@@ -87,6 +87,7 @@ class StackRouter(BaseRouter):
     """
 
     name = "stack"
+    complexity = 50
 
     def __init__(
         self, *, folds: int = 5, gate: bool | None = None, encoder: str = DEFAULT, seed: int = 0

@@ -26,6 +26,7 @@ class TaskRouter(BaseRouter):
     """
 
     name = "task"
+    complexity = None  # a request seldom says of what task it is
 
     def __init__(self, *, kappa: float = 10.0, seed: int = 0) -> None:
         super().__init__(encoder="", seed=seed)
