@@ -16,7 +16,7 @@ def test_every_router_keeps_the_contract(name, check):
     check_router(name, [check])
 
 
-@pytest.mark.parametrize("name", ["knn", "stack"])
+@pytest.mark.parametrize("name", ["knn", "stack", "hybrid"])
 def test_deciding_loads_no_training_stack(tmp_path, name):
     data = sample_data()
     routers.make(name).fit(data).save(tmp_path / "router")

@@ -26,7 +26,6 @@ import safetensors
 from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as dump_arrays
 
-from routewright.encoders import TextSpace
 from routewright.errors import ArtefactError, ConfigError
 from routewright.routers.base import Arrays, BaseRouter, Meta
 from routewright.routers.cost import CostModel
@@ -177,7 +176,7 @@ def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
     router.train_means_ = {name: np.array(means[name], float) for name in ("scores", "costs")}
     router.recommended_worth_usd_ = manifest.recommended_worth_usd
     router.extra_ = manifest.extra
-    router.space_ = TextSpace.restore(under("space", arrays))
+    router.space_ = router._space().restore(under("space", arrays))  # pyright: ignore[reportPrivateUsage]  # the package's own seam
     router.cost_model_ = CostModel.restore(under("cost", arrays))
     router._restore(under("router", arrays))  # pyright: ignore[reportPrivateUsage]  # the package's own seam
     if router.knows_only_training_prompts:

@@ -28,8 +28,11 @@ def with_flags(
     port: int | None = None,
     artefact: str | Path | None = None,
     worth_usd: float | None = None,
+    threshold: float | None = None,
 ) -> Settings:
     """Settings with what a flag or an argument says instead; None leaves a setting alone.
+
+    A ``threshold`` makes ``satisfice`` the policy, a ``worth_usd`` alone ``utility``.
 
     Raises:
         ConfigError: ``worth_usd`` is negative or not a number.
@@ -42,10 +45,18 @@ def with_flags(
         # A flag's path is relative to where the command runs, not to the file's folder.
         "artefact": None if artefact is None else str(Path(artefact).absolute()),
         "worth_usd": worth_usd,
+        "threshold": threshold,
+        "policy": _policy(worth_usd, threshold),
     }
     given = {name: value for name, value in flags.items() if value is not None}
     gateway: GatewaySettings = msgspec.structs.replace(settings.gateway, **given)
     return msgspec.structs.replace(settings, gateway=gateway)
+
+
+def _policy(worth_usd: float | None, threshold: float | None) -> str | None:
+    if threshold is not None:
+        return "satisfice"
+    return None if worth_usd is None else "utility"
 
 
 def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decider:
@@ -70,10 +81,14 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
         worth_usd,
         gateway.default_model,
         artefact=artefact.name if artefact else "",
+        rules=gateway.rules,
+        threshold=gateway.threshold if gateway.policy == "satisfice" else None,
     )
 
 
-def decider_of_artefact(path: str | Path, worth_usd: float | None = None) -> Decider:
+def decider_of_artefact(
+    path: str | Path, worth_usd: float | None = None, threshold: float | None = None
+) -> Decider:
     """A decider whose pool is what the artefact knows: enough to decide, not to call.
 
     Raises:
@@ -84,7 +99,9 @@ def decider_of_artefact(path: str | Path, worth_usd: float | None = None) -> Dec
     pool = (known_models().get(n) or Model(name=n, provider="") for n in router.models_)
     if worth_usd is None:
         worth_usd = router.recommended_worth_usd_
-    return Decider(tuple(pool), router, worth_usd, "", artefact=Path(path).name)
+    return Decider(
+        tuple(pool), router, worth_usd, "", artefact=Path(path).name, threshold=threshold
+    )
 
 
 class Gateway:

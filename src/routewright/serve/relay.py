@@ -48,12 +48,13 @@ class Relay:
 
         Raises:
             UnknownModelError: the request names a model that is not in the pool.
-            RequestError: no model can take the request, or it allows unknown models only.
+            RequestError: no model can take the request, a rule keeps it from the model that it
+                names, or it allows unknown models.
         """
         pool = self.decider.pool
         if request.model != AUTO:
             offered = (Model(name=AUTO, provider=""), *pool.values())
-            return self.decider.named(find_model(request.model, offered).name)
+            return self.decider.named(find_model(request.model, offered).name, request.prompt)
         allowed = request.options.models
         for name in allowed or ():
             if name not in pool:
