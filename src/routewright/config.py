@@ -93,12 +93,20 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     use: str = ""
 
 
+class AnalyserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A small LLM of the pool that analyses each prompt before it is routed; it sees them all."""
+
+    model: str
+    timeout_s: float = 5.0
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
     ``policy`` is ``utility``, or ``satisfice``: the cheapest model whose expected score reaches
-    ``threshold``, one for all or one a model. ``decisions`` names the journal that decision rows
-    are appended to; "" keeps none.
+    ``threshold``, one for all or one a model. Without ``analyser`` prompts are analysed by the
+    router, or by built-in word lists, where a rule needs it. ``decisions`` names the journal that
+    decision rows are appended to; "" keeps none.
     """
 
     host: str = "127.0.0.1"
@@ -108,6 +116,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: Literal["utility", "satisfice"] = "utility"
     threshold: float | dict[str, float] = 0.7
     rules: tuple[Rule, ...] = ()
+    analyser: AnalyserSettings | None = None
     default_model: str = ""
     decisions: str = ""
     max_body_bytes: int = 8 * 1024 * 1024

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +48,7 @@ class Decider:
         threshold: take the cheapest model whose expected score reaches this, one for all or one
             a model, instead of the best utility. A request that names its own willingness to
             pay is decided by utility all the same.
+        analysed: whether somebody brings analyses, with a difficulty, to ``decide``.
 
     Raises:
         ConfigError: the parts do not fit together; the message says which setting to change.
@@ -62,6 +64,7 @@ class Decider:
         artefact: str = "",
         rules: tuple[Rule, ...] = (),
         threshold: float | Mapping[str, float] | None = None,
+        analysed: bool = False,
     ) -> None:
         self.pool = {model.name: model for model in pool}
         self.router = router
@@ -70,8 +73,19 @@ class Decider:
         self.artefact = artefact
         self.rules = rules
         self.threshold = threshold
+        self.analysed = analysed
         self._ids = Ids()
         self._check()
+
+    @property
+    def policy(self) -> str:
+        """How the router's predictions become a choice, in a few words."""
+        if isinstance(self.threshold, Mapping):
+            each = ", ".join(f"{name} {value:g}" for name, value in self.threshold.items())
+            return f"the cheapest model that is expected to reach its score: {each}"
+        if self.threshold is not None:
+            return f"the cheapest model that is expected to score {self.threshold:g}"
+        return f"${self._worth(None):g} for one whole unit of score"
 
     def decide(
         self,
@@ -206,11 +220,11 @@ class Decider:
 
     def _analysis(self, prompt: Prompt, given: Analysis | None) -> Analysis | None:
         """The analysis given, else the router's, else, where a rule needs one, the built-in."""
-        if given is not None:
-            return given
-        if isinstance(self.router, Analysing):
-            return self.router.analyse(prompt)
-        return analyse(prompt.text) if self.rules else None
+        knows = given is not None and given.difficulty is not None
+        if isinstance(self.router, Analysing) and not knows:
+            own = self.router.analyse(prompt)
+            return msgspec.structs.replace(own, note=given.note) if given else own
+        return analyse(prompt.text) if given is None and self.rules else given
 
     def _ruling(self, prompt: Prompt, analysis: Analysis | None) -> Ruling:
         if not self.rules or analysis is None:
@@ -272,7 +286,8 @@ class Decider:
                 f"gateway.default_model {self.default_model!r} is not in the pool; "
                 f"name one of: {offered}"
             )
-        check_rules(self.rules, tuple(self.pool), difficulty=isinstance(self.router, Analysing))
+        hardness = self.analysed or isinstance(self.router, Analysing)
+        check_rules(self.rules, tuple(self.pool), difficulty=hardness)
         if self.router is None:
             if not self.default_model:
                 raise ConfigError(
@@ -285,17 +300,23 @@ class Decider:
                 f"the router knows {', '.join(self.router.models_)}, the pool has {offered}: "
                 "no model is in both; add its models to routewright.toml"
             )
-        if isinstance(self.threshold, Mapping):
-            for name in self.threshold:
-                if name not in self.pool:
-                    raise ConfigError(
-                        f"gateway.threshold: no model {name!r} in the pool; it has {offered}"
-                    )
+        self._check_threshold(offered)
         if self.worth_usd is None and self.threshold is None:
             raise ConfigError(
                 "no willingness to pay: the artefact recommends none; set gateway.worth_usd "
                 "(dollars for one whole unit of score)"
             )
+
+    def _check_threshold(self, offered: str) -> None:
+        given = self.threshold
+        each = given if isinstance(given, Mapping) else {"": 0.0 if given is None else given}
+        for name, value in each.items():
+            if name and name not in self.pool:
+                raise ConfigError(
+                    f"gateway.threshold: no model {name!r} in the pool; it has {offered}"
+                )
+            if not 0 <= value <= 1:
+                raise ConfigError(f"gateway.threshold must be from 0 to 1, not {value:g}")
 
 
 def estimate_tokens(prompt: Prompt) -> int:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from routewright.analysis.llm import LlmAnalyser
 from routewright.catalog import known_models
 from routewright.config import GatewaySettings, Settings
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 from routewright.providers import make_providers
 from routewright.routers.base import BaseRouter
+from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
 from routewright.serve.ledger import Ledger
 from routewright.serve.relay import Relay
@@ -83,6 +85,7 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
         artefact=artefact.name if artefact else "",
         rules=gateway.rules,
         threshold=gateway.threshold if gateway.policy == "satisfice" else None,
+        analysed=gateway.analyser is not None,
     )
 
 
@@ -124,7 +127,7 @@ class Gateway:
         )
         decisions = settings.gateway.decisions
         self.ledger = Ledger(settings.path(decisions) if decisions else None)
-        self.relay = Relay(self.decider, self.providers, self.ledger)
+        self.relay = Relay(self.decider, self.providers, self.ledger, self._analyser())
         self.ready = False
 
     async def start(self, *, preload: bool = True) -> None:
@@ -144,6 +147,24 @@ class Gateway:
         self.ready = False
         await self.ledger.aclose()
         await asyncio.gather(*(provider.aclose() for provider in self.providers.values()))
+
+    def _analyser(self) -> LlmAnalyser | None:
+        """The LLM that analyses prompts, brought to the router if that learned from one."""
+        given = self.settings.gateway.analyser
+        if given is None:
+            return None
+        model = self.decider.pool.get(given.model)
+        if model is None:
+            raise ConfigError(
+                f"gateway.analyser.model {given.model!r} is not in the pool; "
+                f"name one of: {', '.join(self.decider.pool)}"
+            )
+        provider = self.providers[model.provider]
+        analyser = LlmAnalyser(provider, model, timeout_s=given.timeout_s)
+        router = self.decider.router
+        if isinstance(router, HybridRouter) and router.analyser == "llm":
+            router.use_analyses(analyser.known)
+        return analyser
 
     async def _load(self) -> None:
         from routewright.providers.local import LocalProvider

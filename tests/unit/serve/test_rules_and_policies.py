@@ -112,6 +112,14 @@ def test_thresholds_may_differ_and_a_request_may_ask_for_utility():
     assert strict.decide(LEGAL, worth_usd=0.0).model == "cheap"
     with pytest.raises(ConfigError, match="no model 'chaep' in the pool"):
         decider(threshold={"chaep": 0.5})
+    with pytest.raises(ConfigError, match="from 0 to 1, not 70"):
+        decider(threshold=70.0)
+
+
+def test_the_policy_is_said_in_words():
+    assert decider().policy == "$0.01 for one whole unit of score"
+    assert decider(threshold=0.7).policy.endswith("expected to score 0.7")
+    assert decider(threshold={"cheap": 0.8}).policy.endswith("its score: cheap 0.8")
 
 
 def test_satisfice_needs_no_willingness_to_pay():
