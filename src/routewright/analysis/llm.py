@@ -99,9 +99,8 @@ class LlmAnalyser:
                 done = await self.provider.complete(self.model, self.request_body(prompt))
             told = read_reply(done.text, prompt, self.name)
         except (RoutewrightError, TimeoutError, ValueError) as error:
-            why = "took too long" if isinstance(error, TimeoutError) else str(error)
-            logger.warning("the analyser %s: %s; the built-in one stands in", self.model.name, why)
-            note = f"{self.model.name} gave no analysis: {' '.join(why.split())[:200]}"
+            logger.warning("the analyser %s: %r; the built-in one stands in", self.name, error)
+            note = f"{self.model.name} gave no analysis: {_why(error)}"
             return msgspec.structs.replace(analyse(prompt.text), note=note)
         self._keep(_key(prompt), told)
         return told
@@ -156,7 +155,7 @@ def read_reply(reply: str, prompt: Prompt, source: str) -> Analysis:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"the reply is not the JSON asked for: {error}") from error
     if told.task not in TASKS or told.domain not in DOMAINS:
-        raise ValueError(f"no task {told.task!r} or domain {told.domain!r}")
+        raise ValueError("its task or domain is not one of those on offer")
     if not 1 <= told.difficulty <= 5 or not 0 <= told.expected_tokens <= MOST_TOKENS:
         raise ValueError("difficulty goes from 1 to 5, expected_tokens from 0")
     return Analysis(
@@ -168,6 +167,13 @@ def read_reply(reply: str, prompt: Prompt, source: str) -> Analysis:
         expected_tokens=told.expected_tokens or None,
         source=source,
     )
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without the words of anybody else: notes are kept in journals."""
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    return error.code if isinstance(error, RoutewrightError) else str(error)
 
 
 def _key(prompt: Prompt) -> str:

@@ -151,7 +151,13 @@ class Gateway:
     def _analyser(self) -> LlmAnalyser | None:
         """The LLM that analyses prompts, brought to the router if that learned from one."""
         given = self.settings.gateway.analyser
+        router = self.decider.router
+        learned_from_llm = isinstance(router, HybridRouter) and router.analyser == "llm"
         if given is None:
+            if learned_from_llm:
+                raise ConfigError(
+                    "the router learned from an LLM's analyses; set gateway.analyser.model to it"
+                )
             return None
         model = self.decider.pool.get(given.model)
         if model is None:
@@ -161,8 +167,7 @@ class Gateway:
             )
         provider = self.providers[model.provider]
         analyser = LlmAnalyser(provider, model, timeout_s=given.timeout_s)
-        router = self.decider.router
-        if isinstance(router, HybridRouter) and router.analyser == "llm":
+        if isinstance(router, HybridRouter) and learned_from_llm:
             router.use_analyses(analyser.known)
         return analyser
 

@@ -76,12 +76,12 @@ async def test_the_request_is_fenced_and_starts_with_what_never_changes():
     [
         ("It is about law.", "no JSON object"),
         ('{"task": "question"}', "missing required field"),
-        (json.dumps(TOLD | {"domain": "laws"}), "no task 'question' or domain 'laws'"),
+        (json.dumps(TOLD | {"domain": "laws"}), "not one of those on offer"),
         (json.dumps(TOLD | {"difficulty": 9}), "from 1 to 5"),
         (json.dumps(TOLD | {"difficulty": "hard"}), "not the JSON"),
         ("{" * 100_000 + "}", "not the JSON"),
-        (UpstreamError("tiny: no connection"), "no connection"),
-        (None, "took too long"),
+        (UpstreamError("tiny: refused 'secret text'"), "analysis: bad_upstream"),
+        (None, "it took too long"),
     ],
 )
 async def test_what_cannot_be_used_is_replaced_by_the_built_in_analysis_that_says_so(reply, why):
@@ -91,6 +91,7 @@ async def test_what_cannot_be_used_is_replaced_by_the_built_in_analysis_that_say
     assert (told.source, told.difficulty) == ("built-in", None)
     assert told.note.startswith("tiny gave no analysis: ")
     assert why in told.note
+    assert "secret" not in told.note
     assert "\n" not in told.note
     assert analyser.known(LEGAL) is None  # a failure is not remembered
     assert (await analyser.analyse(LEGAL)).note == ""
@@ -135,6 +136,15 @@ def test_the_gateway_asks_the_llm_before_it_applies_rules(tmp_path):
             failed = up.request("POST", "/v1/route", {"prompt": "Name a colour."}).json
             assert failed["model"] == "cheap"
             assert "spare gave no analysis" in failed["analysis"]["note"]
+
+
+def test_a_router_that_learned_from_an_llm_is_not_served_without_one(tmp_path):
+    router = routers.make("hybrid", analyser="llm", encoder="hashed:8")
+    router.use_analyses(lambda _: None).fit(sample_data(models=2, n=24))
+    router.models_ = ("cheap", "strong")
+    settings = scripted_settings("http://x", tmp_path, worth_usd=1.0)
+    with pytest.raises(ConfigError, match=r"learned from an LLM's analyses; set gateway\.analyser"):
+        Gateway(settings, router=router)
 
 
 def test_an_analyser_outside_the_pool_stops_the_start(tmp_path):
