@@ -21,7 +21,7 @@ from routewright.data import RoutingData
 from routewright.metrics import (
     CascadePoint,
     aiq,
-    cascade_points,
+    cascade,
     delta_ibc,
     ndch,
     sweep,
@@ -106,11 +106,17 @@ def _compare(
     curves = {
         "zero router": zero_router(held.scores, held.costs),
         "routing": sweep(told.scores, told.costs, held.scores, held.costs).points,
-        "RouterBench's cascade": cascade_points(
-            held.scores,
-            held.costs,
-            [10.0**at for at in range(-5, 2)],
-            judge_error=error,
+        "RouterBench's cascade": _points(
+            [
+                cascade(
+                    held.scores,
+                    held.costs,
+                    budget_usd=10.0**at,
+                    judge_error=error,
+                    judge_cost_usd=judge_cost_usd,
+                )
+                for at in range(-5, 2)
+            ]
         ),
         "chains": _points([chain.evaluate(held) for chain in every]),
         "supermodels": _points(points),
