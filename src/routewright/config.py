@@ -4,6 +4,10 @@
     artefact = "runs/demo/router"       # a trained router; without one, default_model answers
     worth_usd = 0.02                    # dollars for one whole unit of score
 
+    [[gateway.rules]]                   # what no score may overrule
+    when = { domain = "law" }
+    never = ["acme-large"]
+
     [providers.local]
     kind = "local"                      # llama.cpp on this machine
 
@@ -55,16 +59,64 @@ class Secret:
         return "***"
 
 
+Words = str | tuple[str, ...]
+"""One word, or several of which any may match."""
+
+
+class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a rule asks of a prompt: all that is given must hold.
+
+    ``contains`` is looked for in the whole conversation, in any case; ``min_chars`` and
+    ``max_chars`` count the conversation's characters; difficulty goes from 0 to 1.
+    """
+
+    task: Words = ()
+    domain: Words = ()
+    language: Words = ()
+    needs: Words = ()
+    contains: Words = ()
+    min_chars: int | None = None
+    max_chars: int | None = None
+    min_difficulty: float | None = None
+    max_difficulty: float | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the operator decides: ``never`` these models, ``only`` these, or ``use`` this one.
+
+    A model to ``use`` is asked before all others that may answer, which remain its fallbacks.
+    """
+
+    when: When
+    never: Words = ()
+    only: Words = ()
+    use: str = ""
+
+
+class AnalyserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A small LLM of the pool that analyses each prompt before it is routed; it sees them all."""
+
+    model: str
+    timeout_s: float = 5.0
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
-    ``decisions`` names the journal that decision rows are appended to; "" keeps none.
+    ``policy`` is ``utility``, or ``satisfice``: the cheapest model whose expected score reaches
+    ``threshold``, one for all or one a model. Without ``analyser`` prompts are analysed by the
+    router, or by built-in word lists, where a rule needs it. ``decisions`` names the journal that
+    decision rows are appended to; "" keeps none.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
     artefact: str = ""
     worth_usd: float | None = None
+    policy: Literal["utility", "satisfice"] = "utility"
+    threshold: float | dict[str, float] = 0.7
+    rules: tuple[Rule, ...] = ()
+    analyser: AnalyserSettings | None = None
     default_model: str = ""
     decisions: str = ""
     max_body_bytes: int = 8 * 1024 * 1024

@@ -3,7 +3,7 @@
 The rule is utility: expected score minus expected cost divided by the willingness to pay
 (dollars for one whole unit of score). Both limits are exact: a willingness to pay of infinity
 looks at scores alone, of zero at costs alone. Ties go to the lower expected cost, then to the
-lower column, so that a choice never depends on noise.
+lower column, so that a choice never depends on noise. ``satisfice`` is the other rule on offer.
 """
 
 from __future__ import annotations
@@ -64,6 +64,36 @@ def choose(
         few = None if allowed is None else np.broadcast_to(allowed, value.shape)[tied]
         best[tied] = rank(scores[tied], costs[tied], worth_usd, few)[:, 0]
     return best
+
+
+def satisfice_rank(
+    scores: Floats, costs: Floats, thresholds: Floats, allowed: NDArray[np.bool_] | None = None
+) -> Ints:
+    """Columns of each row from best to worst (n, m) for whom enough is enough.
+
+    First the models whose expected score reaches their threshold, by cost; then the others, by
+    score. NVIDIA's LLM router (blueprint v2) chooses so; ties go to the lower cost, then the
+    lower column.
+
+    Args:
+        scores: calibrated expected scores (n, m).
+        costs: expected costs (n, m) in US dollars.
+        thresholds: the score that is enough (m,), or (n, m).
+        allowed: (n, m); models that are not come last, and the caller cuts them off.
+    """
+    enough = scores >= thresholds
+    last = np.zeros(scores.shape, dtype=np.bool_) if allowed is None else ~allowed
+    first = np.where(enough, costs, -scores)
+    columns: Ints = np.broadcast_to(np.arange(scores.shape[1], dtype=np.intp), scores.shape)
+    last = np.broadcast_to(last, scores.shape)
+    return np.lexsort((columns, costs, first, ~enough, last), axis=1)
+
+
+def satisfice(
+    scores: Floats, costs: Floats, thresholds: Floats, allowed: NDArray[np.bool_] | None = None
+) -> Ints:
+    """The cheapest model whose score reaches its threshold, else the best score (n,)."""
+    return satisfice_rank(scores, costs, thresholds, allowed)[:, 0]
 
 
 def worth_grid(scores: Floats, costs: Floats, size: int = 200) -> Floats:

@@ -145,6 +145,25 @@ class Grade(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.mark / 5.0
 
 
+class Analysis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a prompt is: its task, domain and language, what it needs, how hard and how long.
+
+    ``routewright.analysis`` lists the words for each. ``difficulty`` goes from 0 (every model
+    answers well) to 1 (none does) and is None where nothing was learned that tells, like
+    ``expected_tokens``, the length of a typical answer. ``source`` says who analysed, ``note``
+    why it was not who should have.
+    """
+
+    task: str
+    domain: str
+    language: str
+    needs: tuple[str, ...] = ()
+    difficulty: float | None = None
+    expected_tokens: float | None = None
+    source: str = "built-in"
+    note: str = ""
+
+
 class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model as a decision saw it; ``excluded`` says which constraint removed it."""
 
@@ -166,6 +185,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     fallbacks: tuple[str, ...] = ()  # the other admissible models, best first
     artefact: str = ""
     degraded: str = ""
+    analysis: Analysis | None = None
 
 
 JsonObject = Mapping[str, Any]

@@ -31,7 +31,7 @@ def test_the_contract_has_every_promise_in_words():
         assert len((check.__doc__ or "").strip().splitlines()[0]) > 20, check.__name__
 
 
-@pytest.mark.parametrize("name", ["knn", "stack"])
+@pytest.mark.parametrize("name", ["knn", "stack", "hybrid"])
 def test_deciding_loads_no_training_stack(tmp_path, name):
     data = sample_data()
     routers.make(name).fit(data).save(tmp_path / "router")

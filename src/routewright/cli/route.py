@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from routewright.serve.decider import Decider
-    from routewright.types import Decision
+    from routewright.types import Analysis, Decision
 
 
 @click.command(name="route")
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     help="A trained router; without --config its models are the pool.",
 )
 @click.option("--worth-usd", type=float, help="Dollars for one whole unit of score.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Take the cheapest model whose expected score reaches this (policy satisfice).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def command(
     prompt: str,
     config: Path | None,
     artefact: Path | None,
     worth_usd: float | None,
+    threshold: float | None,
     as_json: bool,
 ) -> None:
     """Decide which model PROMPT should go to; no model is called."""
@@ -34,28 +40,33 @@ def command(
 
     from routewright.types import Prompt
 
-    decider = _decider(config, artefact, worth_usd)
+    decider = _decider(config, artefact, worth_usd, threshold)
     decision = decider.decide(Prompt.from_text("", prompt))
     click.echo(msgspec.json.encode(decision) if as_json else _table(decision))
 
 
-def _decider(config: Path | None, artefact: Path | None, worth_usd: float | None) -> Decider:
+def _decider(
+    config: Path | None, artefact: Path | None, worth_usd: float | None, threshold: float | None
+) -> Decider:
     from routewright.config import Settings, load_settings
     from routewright.serve.gateway import decider_of_artefact, make_decider, with_flags
 
     if config is None and artefact is not None:
         flags = with_flags(Settings(), artefact=artefact, worth_usd=worth_usd)
-        return decider_of_artefact(artefact, flags.gateway.worth_usd)
+        return decider_of_artefact(artefact, flags.gateway.worth_usd, threshold)
     settings = load_settings(config or "routewright.toml")
-    return make_decider(with_flags(settings, artefact=artefact, worth_usd=worth_usd))
+    return make_decider(
+        with_flags(settings, artefact=artefact, worth_usd=worth_usd, threshold=threshold)
+    )
 
 
 def _table(decision: Decision) -> str:
     """Every model with its predicted score and cost, best first, the chosen one marked."""
     ranks = {name: at for at, name in enumerate((decision.model, *decision.fallbacks))}
     seen = sorted(decision.candidates, key=lambda c: ranks.get(c.model, len(ranks)))
+    about = [_about(decision.analysis)] if decision.analysis else []
     if not seen:
-        return f"→ {decision.model}\n{decision.reason}"
+        return "\n".join([f"→ {decision.model}", *about, decision.reason])
     width = max(len(candidate.model) for candidate in seen)
     lines = [f"  {'model':<{width}}  {'score':>5}  {'cost (USD)':>11}"]
     for candidate in seen:
@@ -65,5 +76,21 @@ def _table(decision: Decision) -> str:
             f"{mark} {candidate.model:<{width}}  {candidate.score:5.2f}  "
             f"{candidate.cost_usd:11.7f}{note}"
         )
-    worth = f"${decision.worth_usd:g} for one whole unit of score"
-    return "\n".join([*lines, f"{decision.reason} ({worth})"])
+    worth = f" (${decision.worth_usd:g} for one whole unit of score)"
+    if "utility" not in decision.reason:
+        worth = ""
+    return "\n".join([*lines, *about, f"{decision.reason}{worth}"])
+
+
+def _about(analysis: Analysis) -> str:
+    """The analysis on one line."""
+    told = [f"task {analysis.task}", f"domain {analysis.domain}", f"language {analysis.language}"]
+    if analysis.needs:
+        told.append(f"needs {', '.join(analysis.needs)}")
+    if analysis.difficulty is not None:
+        told.append(f"difficulty {analysis.difficulty:.2f}")
+    if analysis.expected_tokens is not None:
+        told.append(f"about {analysis.expected_tokens:.0f} tokens to answer")
+    by = "" if analysis.source == "built-in" else f" (by {analysis.source})"
+    note = f" ({analysis.note})" if analysis.note else ""
+    return f"analysis: {'; '.join(told)}{by}{note}"

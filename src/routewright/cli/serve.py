@@ -57,13 +57,12 @@ def _about(gateway: Gateway) -> list[str]:
     if decider.router is None:
         first = f"no router: {decider.default_model} answers for the model auto"
     else:
-        first = (
-            f"router: {gateway.settings.gateway.artefact}, "
-            f"${decider.worth_usd:g} for one whole unit of score"
-        )
+        first = f"router: {gateway.settings.gateway.artefact}, {decider.policy}"
     known = decider.router.models_ if decider.router else tuple(decider.pool)
+    rules = len(decider.rules)
     return [
         first,
+        *([f"rules: {rules}"] if rules else []),
         *(
             f"model: {model.name} ({model.provider})"
             + ("" if model.name in known else ", by name only: the router does not know it")

@@ -33,6 +33,7 @@ class View:
         features: ``FEATURES`` standardised by the training prompts, clipped (n, f).
         chars: characters of the whole text (n,).
         wide_chars: characters outside ASCII (n,); tokenizers spend more on them.
+        extra: columns (n, e) that a router adds for linear models alone, standardised too.
     """
 
     prompts: Sequence[Prompt]
@@ -40,12 +41,14 @@ class View:
     features: Floats
     chars: Floats
     wide_chars: Floats
+    extra: Floats | None = None
 
     @cached_property
     def design(self) -> Floats:
-        """Vectors and features side by side (n, d + f), of like scale, for linear models."""
+        """Vectors and features side by side (n, d + f + e), of like scale, for linear models."""
         width = self.embeddings.shape[1]
-        return np.hstack([self.embeddings * np.sqrt(max(width, 1)), self.features])
+        parts = [self.embeddings * np.sqrt(max(width, 1)), self.features]
+        return np.hstack(parts if self.extra is None else [*parts, self.extra])
 
     def of(self, rows: NDArray[np.intp]) -> View:
         """The view of these prompts alone."""
@@ -55,6 +58,7 @@ class View:
             features=self.features[rows],
             chars=self.chars[rows],
             wide_chars=self.wide_chars[rows],
+            extra=None if self.extra is None else self.extra[rows],
         )
 
     @cached_property
@@ -145,7 +149,7 @@ class TextSpace:
         return arrays
 
     @classmethod
-    def restore(cls, arrays: dict[str, NDArray[Any]]) -> TextSpace:
+    def restore(cls, arrays: dict[str, NDArray[Any]]) -> Self:
         """The space that gave these arrays; one of before digests were kept has none.
 
         Raises:

@@ -33,7 +33,14 @@ from routewright.metrics.bradley_terry import (
     win_table,
 )
 from routewright.metrics.calibration import Calibration, brier, calibration, ece, reliability_bins
-from routewright.metrics.cascade import CascadePoint, TwoStage, cascade, cascade_points, two_stage
+from routewright.metrics.cascade import (
+    CascadePoint,
+    TwoStage,
+    cascade,
+    cascade_points,
+    delta_ibc,
+    two_stage,
+)
 from routewright.metrics.choices import (
     BudgetViolation,
     Latencies,
@@ -172,6 +179,7 @@ __all__ = [
     "cpt",
     "cpt_replicates",
     "cross_fitted_oracle",
+    "delta_ibc",
     "discordance",
     "dollar_saving",
     "ece",

@@ -154,6 +154,40 @@ def two_stage(
     )
 
 
+def delta_ibc(
+    score: float,
+    cost_usd: float,
+    *,
+    small: tuple[float, float],
+    large: tuple[float, float],
+) -> float:
+    """AutoMix's ΔIBC: how much steeper a method's gain is than the large model's, as a part.
+
+    IBC is the score gained on the small model per dollar spent beyond it; ΔIBC compares the
+    method's with the large model's. Above 0 is above the line from small to large. It rewards
+    tiny, steep gains: never use it alone (Aggarwal et al., arXiv 2310.12963).
+
+    Args:
+        score: the method's mean score.
+        cost_usd: its mean cost.
+        small: mean score and mean cost of the small model.
+        large: the same of the large model.
+
+    Returns:
+        A part; NaN where the method costs no more than the small model.
+
+    Raises:
+        ValueError: the large model is not dearer, or no better, than the small one.
+    """
+    if not (large[1] > small[1] and large[0] > small[0]):
+        raise ValueError(f"large {large} must cost more and score more than small {small}")
+    if cost_usd <= small[1]:
+        return float("nan")
+    ours = (score - small[0]) / (cost_usd - small[1])
+    theirs = (large[0] - small[0]) / (large[1] - small[1])
+    return (ours - theirs) / theirs
+
+
 def _order(order: Sequence[int] | None, costs: Floats) -> list[int]:
     if order is None:
         return [int(column) for column in np.argsort(costs.mean(axis=0), kind="stable")]

@@ -28,7 +28,6 @@ import safetensors
 from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as dump_arrays
 
-from routewright.encoders import TextSpace
 from routewright.errors import (
     ArtefactError,
     ConfigError,
@@ -197,7 +196,7 @@ def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
     router.recommended_worth_usd_ = manifest.recommended_worth_usd
     router.record_ = Record(**{name: getattr(manifest, name) for name in Record.__struct_fields__})
     router.extra_ = manifest.extra
-    router.space_ = TextSpace.restore(under("space", arrays))
+    router.space_ = router._space().restore(under("space", arrays))  # pyright: ignore[reportPrivateUsage]  # the package's own seam
     router.cost_model_ = CostModel.restore(under("cost", arrays))
     router._restore(under("router", arrays))  # pyright: ignore[reportPrivateUsage]  # the package's own seam
 

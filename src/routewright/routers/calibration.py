@@ -94,6 +94,11 @@ def fit_calibration(raw: Floats, scores: Floats) -> Calibration:
     return _fit(raw, scores, fit, enough)
 
 
+def fit_isotonic(raw: Floats, scores: Floats) -> Calibration:
+    """Rising maps from any score (n, m), a judge's say, to the realised one; nothing else tried."""
+    return _fit(raw, scores, _isotonic, np.array([True] * raw.shape[1], dtype=np.bool_))
+
+
 def _fit(raw: Floats, scores: Floats, fit: _Fit, enough: NDArray[np.bool_]) -> Calibration:
     maps: list[tuple[Floats, Floats]] = []
     for column, known in enumerate(np.isfinite(scores).T):

@@ -88,15 +88,26 @@ class CostModel:
     def predict(self, view: View) -> Floats:
         """Expected costs (n, m): never negative, finite on any text."""
         p = self.prices_
-        log_volume = np.minimum(self.ridge_.predict(view.design), 50.0)
-        volume = np.minimum(np.exp(log_volume) * p.smear, p.cap)
-        limits = [np.inf if q.max_tokens is None else q.max_tokens for q in view.prompts]
-        limit = np.array(limits, dtype=np.float64)[:, None]
-        volume = np.where(p.counts_tokens, np.minimum(volume, limit), volume)
+        volume = self._volume(view)
         tokens = p.input_size[0] + (
             view.chars[:, None] * p.input_size[1] + view.wide_chars[:, None] * p.input_size[2]
         )
         return tokens * p.input_usd + volume * p.output_usd + p.fixed_usd
+
+    def output_tokens(self, view: View) -> Floats:
+        """Expected length of an answer (n,), the mean over models; NaN where none was counted."""
+        counted = self.prices_.counts_tokens
+        if not counted.any():
+            return np.full(len(view.prompts), np.nan)
+        return self._volume(view)[:, counted].mean(axis=1)
+
+    def _volume(self, view: View) -> Floats:
+        p = self.prices_
+        log_volume = np.minimum(self.ridge_.predict(view.design), 50.0)
+        volume = np.minimum(np.exp(log_volume) * p.smear, p.cap)
+        limits = [np.inf if q.max_tokens is None else q.max_tokens for q in view.prompts]
+        limit = np.array(limits, dtype=np.float64)[:, None]
+        return np.where(p.counts_tokens, np.minimum(volume, limit), volume)
 
     def state(self) -> Arrays:
         """The learned arrays by name."""

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from routewright.analysis.llm import LlmAnalyser
 from routewright.catalog import known_models
 from routewright.config import GatewaySettings, Settings
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 from routewright.providers import make_providers
 from routewright.routers.base import BaseRouter
+from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
 from routewright.serve.ledger import Ledger
 from routewright.serve.relay import Relay
@@ -28,8 +30,11 @@ def with_flags(
     port: int | None = None,
     artefact: str | Path | None = None,
     worth_usd: float | None = None,
+    threshold: float | None = None,
 ) -> Settings:
     """Settings with what a flag or an argument says instead; None leaves a setting alone.
+
+    A ``threshold`` makes ``satisfice`` the policy, a ``worth_usd`` alone ``utility``.
 
     Raises:
         ConfigError: ``worth_usd`` is negative or not a number.
@@ -42,10 +47,18 @@ def with_flags(
         # A flag's path is relative to where the command runs, not to the file's folder.
         "artefact": None if artefact is None else str(Path(artefact).absolute()),
         "worth_usd": worth_usd,
+        "threshold": threshold,
+        "policy": _policy(worth_usd, threshold),
     }
     given = {name: value for name, value in flags.items() if value is not None}
     gateway: GatewaySettings = msgspec.structs.replace(settings.gateway, **given)
     return msgspec.structs.replace(settings, gateway=gateway)
+
+
+def _policy(worth_usd: float | None, threshold: float | None) -> str | None:
+    if threshold is not None:
+        return "satisfice"
+    return None if worth_usd is None else "utility"
 
 
 def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decider:
@@ -70,10 +83,15 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
         worth_usd,
         gateway.default_model,
         artefact=artefact.name if artefact else "",
+        rules=gateway.rules,
+        threshold=gateway.threshold if gateway.policy == "satisfice" else None,
+        analysed=gateway.analyser is not None,
     )
 
 
-def decider_of_artefact(path: str | Path, worth_usd: float | None = None) -> Decider:
+def decider_of_artefact(
+    path: str | Path, worth_usd: float | None = None, threshold: float | None = None
+) -> Decider:
     """A decider whose pool is what the artefact knows: enough to decide, not to call.
 
     Raises:
@@ -84,7 +102,9 @@ def decider_of_artefact(path: str | Path, worth_usd: float | None = None) -> Dec
     pool = (known_models().get(n) or Model(name=n, provider="") for n in router.models_)
     if worth_usd is None:
         worth_usd = router.recommended_worth_usd_
-    return Decider(tuple(pool), router, worth_usd, "", artefact=Path(path).name)
+    return Decider(
+        tuple(pool), router, worth_usd, "", artefact=Path(path).name, threshold=threshold
+    )
 
 
 class Gateway:
@@ -107,7 +127,7 @@ class Gateway:
         )
         decisions = settings.gateway.decisions
         self.ledger = Ledger(settings.path(decisions) if decisions else None)
-        self.relay = Relay(self.decider, self.providers, self.ledger)
+        self.relay = Relay(self.decider, self.providers, self.ledger, self._analyser())
         self.ready = False
 
     async def start(self, *, preload: bool = True) -> None:
@@ -127,6 +147,29 @@ class Gateway:
         self.ready = False
         await self.ledger.aclose()
         await asyncio.gather(*(provider.aclose() for provider in self.providers.values()))
+
+    def _analyser(self) -> LlmAnalyser | None:
+        """The LLM that analyses prompts, brought to the router if that learned from one."""
+        given = self.settings.gateway.analyser
+        router = self.decider.router
+        learned_from_llm = isinstance(router, HybridRouter) and router.analyser == "llm"
+        if given is None:
+            if learned_from_llm:
+                raise ConfigError(
+                    "the router learned from an LLM's analyses; set gateway.analyser.model to it"
+                )
+            return None
+        model = self.decider.pool.get(given.model)
+        if model is None:
+            raise ConfigError(
+                f"gateway.analyser.model {given.model!r} is not in the pool; "
+                f"name one of: {', '.join(self.decider.pool)}"
+            )
+        provider = self.providers[model.provider]
+        analyser = LlmAnalyser(provider, model, timeout_s=given.timeout_s)
+        if isinstance(router, HybridRouter) and learned_from_llm:
+            router.use_analyses(analyser.known)
+        return analyser
 
     async def _load(self) -> None:
         from routewright.providers.local import LocalProvider

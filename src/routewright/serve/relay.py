@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from routewright.analysis.llm import LlmAnalyser
 from routewright.catalog import find_model
 from routewright.errors import (
     RequestError,
@@ -38,8 +39,15 @@ T = TypeVar("T")
 class Relay:
     """Takes checked requests to the models that a decider chooses."""
 
-    def __init__(self, decider: Decider, providers: Mapping[str, Provider], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        providers: Mapping[str, Provider],
+        ledger: Ledger,
+        analyser: LlmAnalyser | None = None,
+    ) -> None:
         self.decider = decider
+        self._analyser = analyser
         self._providers = providers
         self._ledger = ledger
 
@@ -48,12 +56,13 @@ class Relay:
 
         Raises:
             UnknownModelError: the request names a model that is not in the pool.
-            RequestError: no model can take the request, or it allows unknown models only.
+            RequestError: no model can take the request, a rule keeps it from the model that it
+                names, or it allows unknown models.
         """
         pool = self.decider.pool
         if request.model != AUTO:
             offered = (Model(name=AUTO, provider=""), *pool.values())
-            return self.decider.named(find_model(request.model, offered).name)
+            return self.decider.named(find_model(request.model, offered).name, request.prompt)
         allowed = request.options.models
         for name in allowed or ():
             if name not in pool:
@@ -61,6 +70,7 @@ class Relay:
                     f"routewright.models: {name!r} is not in the pool ({', '.join(pool)})",
                     param="routewright.models",
                 )
+        analysis = await self._analyser.analyse(request.prompt) if self._analyser else None
         try:
             async with asyncio.timeout(DECIDE_TIMEOUT_S):
                 return await asyncio.to_thread(
@@ -68,11 +78,14 @@ class Relay:
                     request.prompt,
                     worth_usd=request.options.worth_usd,
                     models=allowed,
+                    analysis=analysis,
                 )
         except TimeoutError:
             why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
             logger.warning("%s; the default model answers", why)
-            return self.decider.default(request.prompt, why, models=allowed, degraded=why)
+            return self.decider.default(
+                request.prompt, why, models=allowed, analysis=analysis, degraded=why
+            )
 
     async def begin(self, request: ChatRequest) -> Call:
         """Decide; what follows is ``complete`` or ``stream``. Raises as ``decide`` does."""

@@ -60,7 +60,12 @@ def test_the_manifest_tells_what_it_is(folder):
 
 def test_everything_comes_back(folder):
     router = routers.load(folder)
-    assert router.params() == {"clusters": None, "kappa": 10.0, "encoder": "words+static", "seed": 3}
+    assert router.params() == {
+        "clusters": None,
+        "kappa": 10.0,
+        "encoder": "words+static",
+        "seed": 3,
+    }
     assert router.extra_ == {"groups": "abc"}
     assert router.models_ == ("m0", "m1", "m2")
     assert router.train_means_["costs"] == pytest.approx(sample_data().costs.mean(axis=0))
