@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,21 +45,34 @@ FEATURES = (
 )
 """Names of the columns, in order."""
 
+# Counting single characters and looking words up in sets costs a fraction of what patterns do.
+_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
-_OPERATOR = re.compile(r"[+*/=<>^×÷%−]|(?<=[\s\d)])-(?=[\s\d(])")
-_CODE = re.compile(r"\b(?:def|return|print|import|class|function|var|SELECT|for \w+ in)\b|[{};]|==")
+_OPERATORS = "+*/=<>^×÷%−"
+_MINUS = re.compile(r"(?<=[\s\d)])-(?=[\s\d(])")
+_CODE = frozenset({"def", "return", "print", "import", "class", "function", "var", "SELECT"})
+_LOOP = re.compile(r"\bfor \w+ in\b")
 _OPTION = re.compile(r"(?:^|[\s(])[A-J][).:](?=\s)", re.MULTILINE)
-_JSON = re.compile(r"[{}\[\]]|\":")
-_QUOTE = re.compile(r"[\"“”«»`]")
-_ONLY = re.compile(
-    r"\b(?:only|alone|just the|nothing else|no explanation|without explan\w+"
-    r"|single (?:word|letter))\b",
-    re.IGNORECASE,
+_QUOTES = '"“”«»`'
+_ONLY = frozenset({"only", "alone"})
+_ONLY_SAID = (
+    "just the ",
+    "nothing else",
+    "no explanation",
+    "without explan",
+    "single word",
+    "single letter",
 )
-_STEPS = re.compile(r"\b(?:step by step|explain|show your work|reason\w*|why)\b", re.IGNORECASE)
-_WRITE = re.compile(r"\b(?:write|compose|draft|implement|translate|rewrite|summari[sz]e)\b", re.I)
-_SHOTS = re.compile(r"^\s*(?:answer|a|output)\s*:\s*\S", re.IGNORECASE | re.MULTILINE)
-_LIST = re.compile(r"\b(?:list|sort|order|each|all of|comma|separated)\b", re.IGNORECASE)
+_STEPS = frozenset({"explain", "why", "reason", "reasons", "reasoning", "reasoned"})
+_STEPS_SAID = ("step by step", "show your work")
+_WRITE = frozenset(
+    "write compose draft implement translate rewrite summarise summarize".split()  # noqa: SIM905
+)
+_SHOTS = re.compile(r"^\s*(?:answer|a|output)\s*:\s*\S", re.MULTILINE)
+_LIST = frozenset({"list", "sort", "order", "each", "comma", "separated"})
+_LETTERS = string.ascii_letters.encode()
+_SMALL = string.ascii_lowercase.encode()
+_SPACES = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"  # what str.isspace counts among ASCII
 
 
 def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -77,40 +91,62 @@ def _features(whole: str) -> list[float]:
     if len(text) > 2 * HALF_CAP:
         text = f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
     chars = max(len(text), 1)
+    plain = text.lower()
     words = text.split()
+    cased = _WORD.findall(text)
+    lower = set(_WORD.findall(plain))
     lines = text.strip().split("\n")
     numbers = _NUMBER.findall(text)
     digits = sum(map(len, numbers))
-    letters = sum(map(str.isalpha, text))
-    spaces = sum(map(str.isspace, text))
-    ascii_chars = len(text.encode("ascii", "ignore"))
+    letters, capitals, spaces, wide = _kinds(text)
+    operators = _count(_OPERATORS, text) + (len(_MINUS.findall(text)) if "-" in text else 0)
+    brackets = _count("{}", text)
+    code = sum(word in _CODE for word in cased) + brackets + text.count(";") + text.count("==")
+    code += len(_LOOP.findall(text)) if "for " in text else 0
     return [
         math.log1p(len(whole)),
         math.log1p(len(words)),
         math.log1p(len(lines)),
         sum(map(len, words)) / max(len(words), 1),
         digits / chars,
-        sum(map(str.isupper, text)) / chars,
-        (chars - ascii_chars) / chars if text else 0.0,
+        capitals / chars,
+        wide / chars,
         (len(text) - letters - spaces - digits) / chars,
         math.log1p(len(numbers)),
         float(min(max(map(len, numbers), default=0), 30)),
-        _log_count(_OPERATOR, text),
+        math.log1p(operators),
         math.log1p(text.count("?")),
-        _log_count(_CODE, text),
+        math.log1p(code),
         float("```" in text or "\n    " in text),
-        _log_count(_OPTION, text),
-        _log_count(_JSON, text),
-        _log_count(_QUOTE, text),
-        float(bool(_ONLY.search(text))),
-        float(bool(_STEPS.search(text))),
-        float(bool(_WRITE.search(text))),
-        float(len(_SHOTS.findall(text)) > 1),
-        float(bool(_LIST.search(text))),
+        math.log1p(len(_OPTION.findall(text))),
+        math.log1p(brackets + _count("[]", text) + text.count('":')),
+        math.log1p(_count(_QUOTES, text)),
+        float(not lower.isdisjoint(_ONLY) or any(said in plain for said in _ONLY_SAID)),
+        float(not lower.isdisjoint(_STEPS) or any(said in plain for said in _STEPS_SAID)),
+        float(not lower.isdisjoint(_WRITE)),
+        float("\n" in text and len(_SHOTS.findall(plain)) > 1),
+        float(not lower.isdisjoint(_LIST) or "all of" in plain),
         math.log1p(len(lines[-1])),
         math.log1p(len(set(words))),
     ]
 
 
-def _log_count(pattern: re.Pattern[str], text: str) -> float:
-    return math.log1p(len(pattern.findall(text)))
+def _count(characters: str, text: str) -> int:
+    return sum(map(text.count, characters))
+
+
+def _kinds(text: str) -> tuple[int, int, int, int]:
+    """How many letters, capitals, spaces and characters outside ASCII."""
+    plain = text.encode("ascii", "ignore")
+    no_letters = plain.translate(None, _LETTERS)
+    small = len(plain) - len(plain.translate(None, _SMALL))
+    letters = len(plain) - len(no_letters)
+    capitals = letters - small
+    spaces = len(no_letters) - len(no_letters.translate(None, _SPACES))
+    wide = len(text) - len(plain)
+    if wide:
+        others = [character for character in text if not character.isascii()]
+        letters += sum(map(str.isalpha, others))
+        capitals += sum(map(str.isupper, others))
+        spaces += sum(map(str.isspace, others))
+    return letters, capitals, spaces, wide

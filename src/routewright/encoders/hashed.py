@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Self
 from zlib import crc32
 
@@ -41,11 +42,15 @@ def normalise(text: str) -> str:
     return _DIGIT.sub("0", " ".join(text.casefold().split()))
 
 
+@lru_cache(maxsize=20_000)
+def _crc(token: str) -> int:
+    return crc32(token.encode("utf-8", "surrogatepass"))
+
+
 @each_text
 def word_buckets(text: str) -> NDArray[np.intp]:
     """Buckets of the word 1- and 2-grams, with repeats."""
-    tokens = [crc32(t.encode("utf-8", "surrogatepass")) for t in _TOKEN.findall(normalise(text))]
-    words = np.array(tokens, dtype=np.uint64)
+    words = np.array([_crc(token) for token in _TOKEN.findall(normalise(text))], dtype=np.uint64)
     return np.concatenate([_windows(words, size, salt=size) for size in (1, 2)])
 
 
@@ -172,11 +177,15 @@ class HashedEncoder:
         rows: list[NDArray[np.int64]] = []
         values: list[Float32] = []
         for table, buckets in zip(self._row_of, (words, letters), strict=True):
+            if not len(buckets):
+                continue
             known = table[buckets]
             row, count = np.unique(known[known >= 0], return_counts=True)
             value = (1 + np.log(count.astype(np.float32))) * self.weights_[row]
             rows.append(row.astype(np.int64))
             values.append(value / max(float(np.sqrt(value @ value)), 1e-12))
+        if not rows:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         return np.concatenate(rows), np.concatenate(values).astype(np.float32)
 
     def _project(self, rows: NDArray[np.int64], values: Float32) -> Float32:

@@ -25,7 +25,7 @@ Float32 = NDArray[np.float32]
 TABLE = Path(__file__).with_name("static.safetensors")
 DIMENSIONS = 256
 
-_REMEMBERED = 10_000  # words, of a kilobyte each
+_REMEMBERED = 20_000  # words, of a kilobyte each
 _RULES = 1  # counted up when words are cut otherwise: the same table then gives other vectors
 
 

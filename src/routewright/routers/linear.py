@@ -34,7 +34,7 @@ class Ridge:
     coef: Annotated[Floats, Holds("f m")]
     intercept: Annotated[Floats, Holds("m")]
     centre: Annotated[Floats, Holds("f")]
-    inverse: Annotated[Floats, Holds("f f")]
+    inverse: Annotated[NDArray[np.float32], Holds("f f")]
     sigma: Annotated[Floats, Holds("m", low=0)]
     alpha: Annotated[float, Holds(low=0)]
 
@@ -45,8 +45,9 @@ class Ridge:
 
     def leverage(self, x: Floats) -> Floats:
         """xᵀ(XᵀX + αI)⁻¹x of each row (n,)."""
-        moved = x - self.centre
-        return np.array([row @ self.inverse @ row for row in moved]).reshape(len(x))
+        moved = (x - self.centre).astype(np.float32)
+        told = [row @ (self.inverse @ row) for row in moved]
+        return np.array(told, dtype=np.float64).reshape(len(x))
 
 
 def fit_ridge(
@@ -97,7 +98,7 @@ def fit_ridge(
         intercept=intercept,
         centre=x.mean(axis=0),
         inverse=np.asarray(
-            np.linalg.inv(moved.T @ moved + alpha * np.eye(x.shape[1])), dtype=np.float64
+            np.linalg.inv(moved.T @ moved + alpha * np.eye(x.shape[1])), dtype=np.float32
         ),
         sigma=np.sqrt(squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)),
         alpha=alpha,
