@@ -31,12 +31,15 @@ class Predictions:
         scores: expected scores (n, m), in [0, 1].
         costs: expected costs (n, m), in US dollars.
         std: standard errors of the expected scores (n, m).
+        decision_costs: what it took to predict each prompt (n,), in US dollars; None is as good as
+            nothing.
     """
 
     models: tuple[str, ...]
     scores: Floats
     costs: Floats
     std: Floats
+    decision_costs: Floats | None = None
 
 
 class BaseRouter(ABC):
@@ -49,6 +52,7 @@ class BaseRouter(ABC):
 
     name: ClassVar[str]
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+    fine_tuned: ClassVar[bool] = False  # a fit takes minutes and weights: asked for by name alone
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
@@ -93,12 +97,13 @@ class BaseRouter(ABC):
         if not hasattr(self, "models_"):
             raise RuntimeError(f"{type(self).__name__} is not fitted: call fit(data) first")
         view = self.space_.view(prompts)
-        scores, std = self._predict_scores(view)
+        scores, std, *spent = self._predict_scores(view)
         return Predictions(
             models=self.models_,
             scores=np.clip(scores, 0.0, 1.0),
             costs=self._predict_costs(view),
             std=std,
+            decision_costs=spent[0] if spent else None,
         )
 
     def params(self) -> dict[str, Any]:
@@ -140,8 +145,10 @@ class BaseRouter(ABC):
         """Learn; ``view`` is what the text space sees of the data's prompts."""
 
     @abstractmethod
-    def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
-        """Expected scores (n, m) and their standard errors (n, m)."""
+    def _predict_scores(self, view: View) -> tuple[Floats, Floats] | tuple[Floats, Floats, Floats]:
+        """Expected scores (n, m), their standard errors (n, m), and where it matters what each
+        prediction cost in US dollars (n,).
+        """
 
     @abstractmethod
     def _state(self) -> tuple[Arrays, Meta]:
