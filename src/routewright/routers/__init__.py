@@ -50,6 +50,7 @@ _FAMILIES = {
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
+    "causal-llm": "causal:CausalLlmRouter",
 }
 _LAZY = {
     "check_router": "check",

@@ -27,7 +27,7 @@ from safetensors.numpy import load as parse_arrays
 from safetensors.numpy import save as dump_arrays
 
 from routewright.encoders import TextSpace
-from routewright.errors import ArtefactError, ConfigError
+from routewright.errors import ArtefactError, ConfigError, MissingExtraError, UpstreamError
 from routewright.routers.base import Arrays, BaseRouter, Meta
 from routewright.routers.cost import CostModel
 from routewright.routers.packing import under
@@ -160,8 +160,8 @@ def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> Ba
         raise ArtefactError(f"{path / MANIFEST}: {error}") from error
     try:
         _fill(router, manifest, arrays)
-    except ArtefactError:
-        raise
+    except (ArtefactError, MissingExtraError, UpstreamError):
+        raise  # the second and third: whole, but an extra or an endpoint it needs is not there
     except Exception as error:
         # Whatever a forged state trips over, the reader is told one thing.
         raise ArtefactError(
