@@ -104,7 +104,7 @@ class LocalModel:
         ).last_hidden_state
         rows = torch.arange(len(prompts), device=self.device)[:, None]
         output = causal.get_output_embeddings().weight[self.labels]
-        return (hidden[rows, ends] @ output.T.to(hidden.dtype)).float()
+        return hidden[rows, ends].float() @ output.float().T  # six rows: full precision is free
 
     def ask(self, question: str) -> Asked:
         """The marks of every model for one question; see ``Backend``."""

@@ -59,15 +59,16 @@ class CausalLlmRouter(BaseRouter):
     calibration. Zero-shot predictions are weak: compare them with
     random routing before use.
 
-    Prompts that the adapter is trained on don't calibrate it: an eighth or so of the groups is
-    held out for that, for early stopping and for the recommended worth.
+    Prompts that the adapter is trained on don't calibrate it: about a seventh of the groups
+    (``holdout``) is kept for that, for early stopping and for the recommended worth.
 
     Args:
         base: the local model: a folder, or a GGUF file (see ``bases.find_base``).
         backend: ``local``; ``logprobs``, an endpoint that tells its likely tokens; ``text``, one
             that answers with a digit.
         endpoint: the whole URL, ending in /completions or /chat/completions. The environment's
-            ROUTEWRIGHT_CAUSAL_ENDPOINT overrides it; ROUTEWRIGHT_CAUSAL_KEY holds its key.
+            ROUTEWRIGHT_CAUSAL_ENDPOINT overrides it; ROUTEWRIGHT_CAUSAL_KEY holds its key. It
+            gets every question that the router is asked about.
         scale: marks ``0-5`` or ``1-5``.
         descriptions: what the LLM should know about a model, by the model's name.
         max_tokens: of a prompt; the middle of a longer question is left out.
