@@ -1,7 +1,8 @@
 """The router ``causal-llm``: label tokens → expected scores, calibrated on prompts held out.
 
     trunk of the prompt + a line a model → logits of the label tokens   (local, logprobs, text)
-    softmax(logits + bias_m) → expected score E = Σ k·p_k / 5 → Cal_m(E) + shift_m
+    softmax(logits + bias_m) → expected score E = Σ k·p_k / 5 → Cal_m(E)
+    expected score of model m: μ_m + b·(Cal_m(E) − mean of Cal_m(E)), b by ``scoring.trust``
 
 The idea is RouteLLM's causal classifier (Ong et al., arXiv 2406.18665) with Anyscale's labels
 (how good would this model's answer be?), asked of every model instead of the weak one alone, so
@@ -34,6 +35,7 @@ from routewright.routers.causal.scoring import (
     soft_labels,
     spread,
     strong_needed,
+    trust,
 )
 from routewright.routers.causal.settings import Calling, Training, settings
 from routewright.routers.causal.template import Template
@@ -48,7 +50,6 @@ BACKENDS = ("local", "logprobs", "text")
 
 _PRIOR = 64  # prompts from which the label biases are set before training
 _FEWEST = 20  # prompts below which none is held out
-_CALM = 10.0  # prompts that speak against moving a model's mean where nothing calibrates its scores
 
 
 class CausalLlmRouter(BaseRouter):
@@ -234,10 +235,9 @@ class CausalLlmRouter(BaseRouter):
         raw, _ = self._means(logits)
         usable = np.isfinite(logits).any(axis=2)
         self.calibration_ = fit_calibration(raw, np.where(usable, data.scores, np.nan))
-        self.shift_ = np.zeros(len(data.models))
+        told = np.where(usable, self.calibration_.apply(np.where(usable, raw, 0.0)), np.nan)
+        self.centre_, self.slope_ = trust(told, data.scores)
         known = np.isfinite(data.scores)
-        missed = np.where(known & usable, data.scores - self._calibrated(raw), 0.0).sum(axis=0)
-        self.shift_ = missed / ((known & usable).sum(axis=0) + _CALM)
         scores = self._calibrated(raw)
         mu = self.train_means_["scores"]
         squares = np.where(known, (scores - data.scores) ** 2, 0.0).sum(axis=0)
@@ -274,9 +274,13 @@ class CausalLlmRouter(BaseRouter):
 
     def _calibrated(self, raw: Floats) -> Floats:
         mu = self.train_means_["scores"]
-        usable = np.isfinite(raw) & self.scored_
-        told = self.calibration_.apply(np.where(usable, raw, mu)) + self.shift_
-        return np.where(usable, np.clip(told, 0.0, 1.0), mu)
+        usable = np.isfinite(raw)
+        told = self.calibration_.apply(np.where(usable, raw, 0.0))
+        told = np.clip(mu + self.slope_ * (told - self.centre_), 0.0, 1.0)
+        told = np.where(usable, told, mu)
+        # A model never scored is taken for the worst, whatever is expected of the others.
+        worst = np.where(self.scored_, told, 1.0).min(axis=1, initial=1.0)
+        return np.where(self.scored_, told, np.minimum(worst[:, None], mu))
 
     def _state(self) -> tuple[Arrays, Meta]:
         curve = [
@@ -287,7 +291,8 @@ class CausalLlmRouter(BaseRouter):
             "bias": self.bias_,
             "scored": self.scored_,
             "residual": self.residual_,
-            "shift": self.shift_,
+            "centre": self.centre_,
+            "slope": np.array(self.slope_),
             "curve": np.array(curve, dtype=np.float64).reshape(-1, 3),
         }
         arrays |= pack("calibration", self.calibration_)
@@ -301,7 +306,8 @@ class CausalLlmRouter(BaseRouter):
 
     def _restore(self, arrays: Arrays) -> None:
         self.bias_, self.scored_ = arrays["bias"], arrays["scored"]
-        self.residual_, self.shift_ = arrays["residual"], arrays["shift"]
+        self.residual_ = arrays["residual"]
+        self.centre_, self.slope_ = arrays["centre"], float(arrays["slope"])
         self.calibration_ = unpack("calibration", Calibration, arrays)
         self.curve_ = tuple(
             Check(int(step), *(None if x < 0 else float(x) for x in losses))

@@ -17,6 +17,7 @@ from routewright.errors import ConfigError
 Floats = NDArray[np.float64]
 
 _GOOD = 4  # the lowest mark at which the weak model's answer will do
+_CALM = 20.0  # cells that speak for the training means alone
 _ROUNDS = 50  # of the prior correction; it converges much earlier
 
 
@@ -117,3 +118,24 @@ def prior_correction(logits: Floats, labels: Floats) -> Floats:
             bias[model] += wanted - np.log(np.maximum(told, 1e-9))
         bias[model] -= bias[model].mean()
     return np.clip(bias, -30.0, 30.0)
+
+
+def trust(told: Floats, scores: Floats) -> tuple[Floats, float]:
+    """How far predictions are to be followed away from the training means.
+
+    Returns each model's mean prediction (m,) and one slope b in [0, 1]: what is expected is
+    mean score + b·(prediction − mean prediction). b is the slope of realised on predicted
+    deviations, pooled over models, with ``_CALM`` cells of no relation added: an LLM whose marks
+    say nothing about these models, or that was heard too little, leaves the training means.
+
+    Args:
+        told: predictions for prompts held out (n, m); NaN where there was none.
+        scores: realised scores (n, m); NaN where unknown.
+    """
+    known = np.isfinite(told) & np.isfinite(scores)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, told, 0.0).sum(axis=0) / count
+    mean = np.where(known, scores, 0.0).sum(axis=0) / count
+    dx, dy = np.where(known, told - centre, 0.0), np.where(known, scores - mean, 0.0)
+    varied = float((dx**2).sum()) * (1 + _CALM / max(int(known.sum()), 1))
+    return centre, min(max(float((dx * dy).sum()) / max(varied, 1e-12), 0.0), 1.0)

@@ -221,6 +221,9 @@ def test_the_fitted_router_can_be_served_elsewhere(fitted):
         assert other.predict(prompts).scores == pytest.approx(
             fitted.predict(prompts).scores, abs=1e-4
         )
+        needed = [each.strong_needed(prompts, "m1") for each in (other, fitted)]
+        assert needed[0] == pytest.approx(needed[1], abs=1e-4)
+        assert np.ptp(needed[0]) > 1e-3
         assert not any(name.startswith("adapter") for name in other._state()[0])
 
 

@@ -10,6 +10,7 @@ from routewright.routers.causal.scoring import (
     soft_labels,
     spread,
     strong_needed,
+    trust,
 )
 
 MARKS = scale_of("0-5")
@@ -72,3 +73,21 @@ def test_a_model_without_labels_is_not_shifted():
 def test_an_unknown_scale_is_named():
     with pytest.raises(ConfigError, match="no scale '0-10'; there are 0-5, 1-5"):
         scale_of("0-10")
+
+
+def test_predictions_are_followed_as_far_as_scores_follow_them():
+    rng = np.random.default_rng(1)
+    told = rng.random((300, 2))
+    centre, slope = trust(told, np.clip(0.2 + 0.5 * told, 0, 1))
+    assert centre == pytest.approx(told.mean(axis=0))
+    assert slope == pytest.approx(0.5, abs=0.03)
+    assert trust(told, rng.random((300, 2)))[1] < 0.15
+    assert trust(told, 1 - told)[1] == 0
+    assert trust(told, 3 * told)[1] == 1
+
+
+def test_few_prompts_are_trusted_little_and_none_not_at_all():
+    told = np.array([[0.2, 0.4], [0.8, 0.6], [0.5, np.nan]])
+    assert trust(told, told)[1] == pytest.approx(5 / 25)
+    assert trust(told[:0], told[:0])[1] == 0
+    assert trust(np.full((9, 2), 0.5), np.full((9, 2), 0.7))[1] == 0
