@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import socket
 import urllib.request
 from pathlib import Path
@@ -81,3 +82,12 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def cache_folder(kind: str) -> Path:
+    """Where files made from weights are kept; the environment's ROUTEWRIGHT_CACHE overrides it."""
+    given = os.environ.get("ROUTEWRIGHT_CACHE")
+    if given:
+        return Path(given) / kind
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "routewright" / kind

@@ -117,7 +117,8 @@ def candidates() -> tuple[str, ...]:
 
 def _complexity(name: str) -> int | None:
     try:
-        return routers.kind(name).complexity
+        kind = routers.kind(name)
+        return None if kind.fine_tuned else kind.complexity
     except Exception:  # a plug-in that can't be loaded is passed over with its reason, not silently
         return BaseRouter.complexity
 

@@ -125,6 +125,7 @@ def _fitted(job: Job, training: RoutingData, testing: RoutingData, memo: Memo) -
             artefact_bytes=_artefact_bytes(router),
             encoder_saw=_encoder_saw(router, testing.prompts),
         ),
+        getattr(told, "decision_costs", None),  # a plug-in may know nothing of it
     )
 
 

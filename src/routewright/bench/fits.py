@@ -53,11 +53,15 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A router's predictions for a fold's test prompts (t): scores and costs (t, m)."""
+    """A router's predictions for a fold's test prompts (t): scores and costs (t, m).
+
+    ``decision_costs`` (t,) is what they took in US dollars, where the router tells.
+    """
 
     scores: Floats
     costs: Floats
     facts: Facts
+    decision_costs: Floats | None = None
 
 
 def path_of(folder: Path, key: str) -> Path:
@@ -77,6 +81,8 @@ def write(path: Path, fit: Fit) -> None:
         DataError: the folder can't be written.
     """
     arrays = {"scores": np.ascontiguousarray(fit.scores), "costs": np.ascontiguousarray(fit.costs)}
+    if fit.decision_costs is not None:
+        arrays["decision_costs"] = np.ascontiguousarray(fit.decision_costs)
     packed = dump_arrays(arrays, metadata={_META: json.dumps(asdict(fit.facts))})
     try:
         handle, fresh = tempfile.mkstemp(prefix=".fit-", dir=path.parent)
@@ -101,6 +107,7 @@ def read(path: Path) -> Fit:
         with opened as file:
             told: dict[str, str] = file.metadata() or {}
             scores, costs = file.get_tensor("scores"), file.get_tensor("costs")
+            spent = file.get_tensor("decision_costs") if "decision_costs" in file.keys() else None  # noqa: SIM118
         facts = msgspec.convert(json.loads(told[_META]), Facts)
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise DataError(f"{path}: not a fit of this version ({error}); delete it and go on") from (
@@ -108,4 +115,4 @@ def read(path: Path) -> Fit:
         )
     if scores.shape != costs.shape or scores.shape[1:] != (len(facts.models),):
         raise DataError(f"{path}: predictions of the wrong shape; delete it and go on")
-    return Fit(scores, costs, facts)
+    return Fit(scores, costs, facts, spent)

@@ -154,7 +154,13 @@ def measure(
         _constant(here),
         *(
             policies.routed(
-                contest, name, fit.scores, fit.costs, worth_usd=fit.facts.worth_usd, kind=kind
+                contest,
+                name,
+                fit.scores,
+                fit.costs,
+                worth_usd=fit.facts.worth_usd,
+                kind=kind,
+                decision_costs=fit.decision_costs,
             )
             for (kind, name), fit in cut.items()
         ),
@@ -181,7 +187,8 @@ def measure(
 
 
 def _cut(fit: Fit, rows: Rows) -> Fit:
-    return Fit(fit.scores[rows], fit.costs[rows], fit.facts)
+    spent = None if fit.decision_costs is None else fit.decision_costs[rows]
+    return Fit(fit.scores[rows], fit.costs[rows], fit.facts, spent)
 
 
 def _trained_singles(here: Ground) -> Iterator[Policy]:
@@ -246,11 +253,7 @@ def _by_task(
             draws=replace(here.contest.draws, replicates=1).of(rows),
             train_points=here.train_points,
         )
-        own = [
-            each if each.chosen is None else replace(each, chosen=each.chosen[:, rows])
-            for each in drawn
-        ]
-        for measured in contest.measure(own):
+        for measured in contest.measure([each.on(rows) for each in drawn]):
             key = (measured.policy.kind, measured.policy.name)
             found.setdefault(key, {})[task] = OfTask(
                 _hull(contest, measured), float(measured.minus_zero[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +34,8 @@ class Policy:
         worth_usd: the knob (k,), where there is one.
         calibration: of its predictions.
         best_of_test: whether it takes the best of its settings on the test prompts by definition.
+        decision_costs: what it took to decide on each prompt (n,), in US dollars, where that is
+            something; added to every realised cost.
     """
 
     name: str
@@ -45,6 +47,14 @@ class Policy:
     worth_usd: Floats | None = None
     calibration: Calibration | None = None
     best_of_test: bool = False
+    decision_costs: Floats | None = None
+
+    def on(self, rows: NDArray[np.intp]) -> Policy:
+        """The same policy on some of the prompts; ``shares`` stay those of all."""
+        if self.chosen is None:
+            return self
+        spent = None if self.decision_costs is None else self.decision_costs[rows]
+        return replace(self, chosen=self.chosen[:, rows], decision_costs=spent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +167,10 @@ class Contest:
             share = _mix(policy)[setting]
             return self.scores @ share, self.costs @ share
         rows = np.arange(len(self.scores))
-        return self.scores[rows, policy.chosen[setting]], self.costs[rows, policy.chosen[setting]]
+        costs = self.costs[rows, policy.chosen[setting]]
+        if policy.decision_costs is not None:
+            costs = costs + policy.decision_costs
+        return self.scores[rows, policy.chosen[setting]], costs
 
     def measure(self, policies: Iterable[Policy]) -> Iterator[Measured]:
         """All figures of policies, in order, in every replicate."""
@@ -172,7 +185,10 @@ class Contest:
                     continue
                 own = slice(used, used + len(policy.chosen))
                 used = own.stop
-                yield self._measured(policy, drawn[0][:, own], drawn[1][:, own])
+                costs = drawn[1][:, own]
+                if policy.decision_costs is not None:
+                    costs = costs + self.draws.means(policy.decision_costs[:, None])
+                yield self._measured(policy, drawn[0][:, own], costs)
 
     def _draw(self, chosen: Columns) -> tuple[Floats, Floats]:
         """Mean scores and mean costs of choices (k, n): (1 + B, k) each."""

@@ -36,7 +36,8 @@ def evaluate(
     """Measure routers on test prompts, against single models and the zero router.
 
     Every router is swept over its knob: choices on expected scores and costs, points on realised
-    ones. Intervals are 95 % percentiles of a bootstrap over groups of prompts, paired between
+    ones. What a router itself costs is added where it tells (``Predictions.decision_costs``).
+    Intervals are 95 % percentiles of a bootstrap over groups of prompts, paired between
     rows. Prompts where a model lacks a score or a cost are left out for all and counted.
 
     Args:
@@ -179,9 +180,11 @@ def _routed(
             )
         rows = np.flatnonzero(data.complete)
         scores, costs = router.scores[rows], router.costs[rows]
+        spent = None if router.decision_costs is None else router.decision_costs[rows]
     else:
         told = router.predict(test.prompts)
         scores, costs = told.scores, told.costs
+        spent = getattr(told, "decision_costs", None)  # a plug-in may know nothing of it
     order = [_models(router).index(model) for model in contest.models]
     return policies.routed(
         contest,
@@ -190,6 +193,7 @@ def _routed(
         np.asarray(costs, dtype=np.float64)[:, order],
         worth_usd=worth_usd,
         kind="oracle" if _is_bound(router) else "router",
+        decision_costs=spent,
     )
 
 

@@ -83,6 +83,7 @@ def routed(
     *,
     worth_usd: float | None = None,
     kind: Kind = "router",
+    decision_costs: Floats | None = None,
 ) -> Policy:
     """A router swept over its knob.
 
@@ -95,13 +96,18 @@ def routed(
             cheapest that keeps the highest of ``LEVELS`` of the best single model's score at
             which a tenth of its cost is saved.
         kind: for the table.
+        decision_costs: what each prediction took (n,), in US dollars; the router pays it at every
+            setting, whichever model it chooses.
     """
     grid = rule.worth_grid(predicted_scores, predicted_costs)
     if worth_usd is not None:
         grid = np.sort(np.append(grid, worth_usd))[::-1]
     turned = sweep(predicted_scores, predicted_costs, contest.scores, contest.costs, worth_usd=grid)
+    points = turned.points
+    if decision_costs is not None:
+        points = points + np.array([decision_costs.mean(), 0.0])
     at = (
-        _recommended(contest, turned.points)
+        _recommended(contest, points)
         if worth_usd is None
         else int(np.flatnonzero(grid == worth_usd)[0])
     )
@@ -113,6 +119,7 @@ def routed(
         chosen=turned.chosen,
         worth_usd=grid,
         calibration=calibration(predicted_scores, contest.scores, contest.best),
+        decision_costs=decision_costs,
     )
 
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from routewright.errors import MissingExtraError, WeightsError
-from routewright.hub import CHUNK, HubError, download, package_file, sha256_of
+from routewright.hub import CHUNK, HubError, cache_folder, download, package_file, sha256_of
 from routewright.types import Model, Weights
 
 
@@ -87,7 +87,7 @@ def _from_packages(weights: Weights, tried: list[str]) -> Path | None:
 
 def _joined(parts: list[Path], weights: Weights) -> Path:
     """The parts joined into one cached file; a crash leaves no half file under its name."""
-    target = cache_folder() / f"{weights.sha256[:16]}-{weights.file}"
+    target = cache_folder("weights") / f"{weights.sha256[:16]}-{weights.file}"
     if target.is_file() and target.stat().st_size == weights.size_bytes:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,15 +102,6 @@ def _joined(parts: list[Path], weights: Weights) -> Path:
     finally:
         Path(temporary).unlink(missing_ok=True)
     return target
-
-
-def cache_folder() -> Path:
-    """Where joined weight files are kept; ROUTEWRIGHT_CACHE overrides it."""
-    given = os.environ.get("ROUTEWRIGHT_CACHE")
-    if given:
-        return Path(given) / "weights"
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "routewright" / "weights"
 
 
 def _shortened(requirements: tuple[str, ...]) -> str:

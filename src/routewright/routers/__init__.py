@@ -51,6 +51,7 @@ _FAMILIES = {
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
     "hybrid": "hybrid:HybridRouter",
+    "causal-llm": "causal:CausalLlmRouter",
 }
 _LAZY = {
     "check_router": "check",

@@ -32,12 +32,15 @@ class Predictions:
         scores: expected scores (n, m), in [0, 1].
         costs: expected costs (n, m), in US dollars.
         std: standard errors of the expected scores (n, m).
+        decision_costs: what it took to predict each prompt (n,), in US dollars; None is as good as
+            nothing.
     """
 
     models: tuple[str, ...]
     scores: Floats
     costs: Floats
     std: Floats
+    decision_costs: Floats | None = None
 
 
 class BaseRouter(ABC):
@@ -52,6 +55,7 @@ class BaseRouter(ABC):
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
     complexity: ClassVar[int | None] = 100  # what `train --router auto` prefers; None: not for it
     scores_are_expected: ClassVar[bool] = True  # False: they say which model, not how well
+    fine_tuned: ClassVar[bool] = False  # a fit takes minutes and weights: asked for by name alone
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
@@ -99,13 +103,14 @@ class BaseRouter(ABC):
         if not hasattr(self, "models_"):
             raise RuntimeError(f"{type(self).__name__} is not fitted: call fit(data) first")
         view = self.space_.view(prompts)
-        scores, std = self._predict_scores(view)
+        scores, std, *spent = self._predict_scores(view)
         return Predictions(
             models=self.models_,
             # Copies in double precision: whoever writes in them changes no router.
             scores=np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0),
             costs=np.array(self._predict_costs(view), dtype=np.float64),
             std=np.array(std, dtype=np.float64),
+            decision_costs=spent[0] if spent else None,
         )
 
     def params(self) -> dict[str, Any]:
@@ -147,8 +152,10 @@ class BaseRouter(ABC):
         """Learn; ``view`` is what the text space sees of the data's prompts."""
 
     @abstractmethod
-    def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
-        """Expected scores (n, m) and their standard errors (n, m)."""
+    def _predict_scores(self, view: View) -> tuple[Floats, Floats] | tuple[Floats, Floats, Floats]:
+        """Expected scores (n, m), their standard errors (n, m), and where it matters what each
+        prediction cost in US dollars (n,).
+        """
 
     @abstractmethod
     def _state(self) -> tuple[Arrays, Meta]:

@@ -31,6 +31,11 @@ def test_a_fit_reads_back_exactly(tmp_path):
     assert np.array_equal(fit.scores, again.scores)
     assert np.array_equal(fit.costs, again.costs)
     assert again.facts == FACTS
+    assert again.decision_costs is None
+    fits.write(tmp_path / "one.safetensors", replace(fit, decision_costs=np.arange(3.0)))
+    told = fits.read(tmp_path / "one.safetensors").decision_costs
+    assert told is not None
+    assert told.tolist() == [0, 1, 2]
     assert fits.keys_in(tmp_path) == {"one"}
 
 

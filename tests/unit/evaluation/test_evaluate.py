@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,23 @@ def test_world_h_gives_every_row_its_closed_form() -> None:
     assert [row.kind for row in e.rows] == [
         "model", "model", "random", "zero", "zero", "oracle", "router",
     ]  # fmt: skip
+
+
+def test_what_deciding_costs_is_paid_at_every_setting_and_by_nobody_else() -> None:
+    data, router = world_h()
+    told = router.predict(data.prompts)
+    spent = np.linspace(0, 0.2, len(data))
+    dear = replace(told, decision_costs=spent)
+    free, paid = (evaluate(each, data, replicates=FEW) for each in (told, dear))
+    one, other = free.row(free.router), paid.row(paid.router)
+    assert [p.cost_usd for p in other.settings] == pytest.approx(
+        [p.cost_usd + spent.mean() for p in one.settings]
+    )
+    assert [p.score for p in other.settings] == [p.score for p in one.settings]
+    assert other.minus_zero_test.value < one.minus_zero_test.value
+    assert paid.row("b") == free.row("b")
+    got, bill = (sum(t.router_cost_usd * t.prompts for t in e.tasks) for e in (free, paid))
+    assert bill - got == pytest.approx(spent.sum())
 
 
 def test_the_recommended_setting_saves_money_before_it_gives_up_quality() -> None:

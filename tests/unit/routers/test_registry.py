@@ -20,8 +20,9 @@ def test_every_promised_router_can_be_made():
         "ridge",
         "stack",
         "hybrid",
+        "causal-llm",
     ]
-    assert routers.names()[:13] == promised
+    assert routers.names()[: len(promised)] == promised
     assert [routers.make(name).name for name in promised] == promised
 
 

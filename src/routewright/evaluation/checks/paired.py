@@ -52,6 +52,7 @@ def paired(
             told[name].scores[rows][:, order],
             told[name].costs[rows][:, order],
             worth_usd=evaluation.worth_usd,
+            decision_costs=None if (spent := told[name].decision_costs) is None else spent[rows],
         )
 
     judged = policy(evaluation.router)
@@ -76,6 +77,7 @@ def gain_apart(
     apart = data.select_models(told.models).complete & ~met
     if apart.sum() < FEWEST:
         return None
-    cut = Predictions(told.models, told.scores[apart], told.costs[apart], told.std[apart])
+    spent = None if told.decision_costs is None else told.decision_costs[apart]
+    cut = Predictions(told.models, told.scores[apart], told.costs[apart], told.std[apart], spent)
     rest = evaluate(cut, data.subset(apart), train_means=means, baselines=False, replicates=1)
     return rest.row(rest.router).minus_zero.value

@@ -1,0 +1,244 @@
+"""The causal LLM in this process: torch weights and a LoRA adapter.
+
+One forward pass gives the marks of all models. The tokens of a prompt form a tree: the shared
+part is the trunk, each model's line a branch that sees the trunk and itself alone.
+
+    tokens      S S S S  a a a  b b          position   0 1 2 3  4 5 6  4 5
+    line a sees S and a; line b sees S and b; the mark is read off the last token of each line
+
+A line is thus read as if it followed the shared part directly, exactly as an inference server
+reads it when asked about one model at a time; no mark can leak from one line into another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routewright.errors import ConfigError, require
+from routewright.routers.causal.backends import Asked
+from routewright.routers.causal.bases import Base
+from routewright.routers.causal.scoring import scale_of
+from routewright.routers.causal.settings import Training
+from routewright.routers.causal.template import Template
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class LocalModel:
+    """A base model with the template's tokens, asked one question at a time.
+
+    Args:
+        base: its files.
+        template: the prompt.
+        max_tokens: of the shared part and the longest line together.
+        device: as torch names it; ``auto`` is the GPU where there is one.
+        dtype: of the base's weights; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        usd_per_hour: price of an hour of this process's CPU time, or of the GPU.
+
+    Raises:
+        ConfigError: the files are no causal LLM, or its tokenizer does not make a token of each
+            label.
+        MissingExtraError: torch or transformers is not installed.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        template: Template,
+        *,
+        max_tokens: int,
+        device: str = "auto",
+        dtype: str = "auto",
+        usd_per_hour: float = 0.0,
+    ) -> None:
+        self._torch: Any = require("torch", "finetune")
+        transformers: Any = require("transformers", "finetune")
+        self.template = template
+        self.device, kind = self._place(device, dtype)
+        self._usd_per_s = usd_per_hour / 3600
+        # A GPU works while this process waits; a CPU's work is this process's own time.
+        self._clock = time.process_time if self.device == "cpu" else time.perf_counter
+        bars = transformers.utils.logging
+        shown = bars.is_progress_bar_enabled()
+        bars.disable_progress_bar()  # one line for a second of reading is noise
+        try:
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(base.folder)
+            self.network: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                base.folder, dtype=kind, attn_implementation="sdpa", use_safetensors=True
+            )
+        except (OSError, ValueError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise ConfigError(f"base {str(base.folder)!r}: not a causal LLM ({told})") from error
+        finally:
+            if shown:
+                bars.enable_progress_bar()
+        self.network.to(self.device).eval()
+        self.network.requires_grad_(False)
+        self._peft: Any = None
+        self._lead: list[int] = self._tokenizer("")["input_ids"]  # a token of beginning, or none
+        self.lines = [self._tokens(line) for line in template.lines]
+        self.labels = [self._label(label) for label in scale_of(template.scale).labels]
+        self._room = max_tokens - len(self._lead) - max(map(len, self.lines))
+
+    def read(self, question: str) -> list[int]:
+        """The tokens of the shared part, within the budget."""
+        text = self.template.fitted(question, self._room, lambda told: len(self._tokens(told)))
+        return [*self._lead, *self._tokens(text)]
+
+    def label_logits(self, prompts: Sequence[list[int]]) -> Any:
+        """Logits of the labels (B, m, K), float32, of prompts that ``read`` gave.
+
+        Only the labels' rows of the output matrix are used, at the m places where a mark stands.
+        """
+        torch = self._torch
+        ids, places, sees, ends = self._tree(prompts)
+        causal = self.network if self._peft is None else self._peft.get_base_model()
+        hidden = causal.base_model(
+            input_ids=ids, attention_mask=sees, position_ids=places, use_cache=False
+        ).last_hidden_state
+        rows = torch.arange(len(prompts), device=self.device)[:, None]
+        output = causal.get_output_embeddings().weight[self.labels]
+        return hidden[rows, ends].float() @ output.float().T  # six rows: full precision is free
+
+    def ask(self, question: str) -> Asked:
+        """The marks of every model for one question; see ``Backend``."""
+        started = self._clock()
+        with self._torch.inference_mode():
+            logits = self.label_logits([self.read(question)])[0].cpu().numpy()
+        return Asked(logits.astype(np.float64), (self._clock() - started) * self._usd_per_s)
+
+    def ask_all(self, questions: list[str]) -> list[Asked]:
+        """One after the other: in a batch, rounding would depend on the company."""
+        return [self.ask(question) for question in questions]
+
+    def adapt(self, settings: Training) -> None:
+        """Put a fresh LoRA adapter around the network; as it is, it changes nothing.
+
+        Raises:
+            ConfigError: the network has none of the target modules.
+        """
+        peft: Any = require("peft", "finetune")
+        layers = int(self.network.config.num_hidden_layers)
+        top = range(max(layers - settings.top_layers, 0) if settings.top_layers else 0, layers)
+        wanted = peft.LoraConfig(
+            r=settings.r,
+            lora_alpha=settings.alpha,
+            lora_dropout=settings.dropout,
+            target_modules=list(settings.targets),
+            layers_to_transform=list(top),
+        )
+        try:
+            self._peft = peft.get_peft_model(self.network, wanted)
+        except ValueError as error:
+            told = str(error).strip().partition("\n")[0]
+            raise ConfigError(f"training: targets {settings.targets}: {told}") from error
+        if settings.checkpointing:
+            new = "activation_checkpointing_enable"  # its name from transformers 5.24 on
+            enable = getattr(self.network, new, self.network.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
+        self._peft.eval()
+
+    @property
+    def trained(self) -> Any:
+        """The network with its adapter, for training.
+
+        Raises:
+            RuntimeError: ``adapt`` was not called.
+        """
+        if self._peft is None:
+            raise RuntimeError("no adapter yet: call adapt first")
+        return self._peft
+
+    @contextmanager
+    def seeded(self, seed: int) -> Generator[None]:
+        """torch's generators set for the block, and given back as they were."""
+        torch = self._torch
+        with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
+            torch.manual_seed(seed)
+            yield
+
+    def adapter(self) -> Arrays:
+        """The adapter's matrices by name, float32."""
+        peft: Any = require("peft", "finetune")
+        state: dict[str, Any] = peft.get_peft_model_state_dict(self.trained)
+        return {name: matrix.float().cpu().numpy().copy() for name, matrix in state.items()}
+
+    def wear(self, adapter: Arrays) -> None:
+        """Put the matrices of an adapter in place.
+
+        Raises:
+            ValueError: they are of another adapter.
+        """
+        peft: Any = require("peft", "finetune")
+        state = {name: self._torch.from_numpy(matrix.copy()) for name, matrix in adapter.items()}
+        if {n: a.shape for n, a in adapter.items()} != {
+            n: a.shape for n, a in self.adapter().items()
+        }:
+            raise ValueError("the adapter's matrices are not those of this base and these settings")
+        peft.set_peft_model_state_dict(self.trained, state)
+
+    def export(self, folder: str) -> None:
+        """Write the adapter in peft's layout, as vLLM and llama.cpp's converter read it."""
+        self.trained.save_pretrained(folder)
+
+    def _place(self, device: str, dtype: str) -> tuple[str, Any]:
+        torch = self._torch
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if dtype == "auto":
+            dtype = "float32" if device == "cpu" else "bfloat16"
+        kinds = ("float32", "bfloat16", "float16")
+        if dtype not in kinds:
+            raise ConfigError(f"dtype {dtype!r}: choose auto, {', '.join(kinds)}")
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise ConfigError(f"device {device!r}: {told}") from error
+        return device, getattr(torch, dtype)
+
+    def _tokens(self, text: str) -> list[int]:
+        # A question that spells out a control token must not become one.
+        told = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return told["input_ids"]
+
+    def _label(self, label: str) -> int:
+        """The token of a label, which must be the same wherever it stands after a line."""
+        told = self._tokens(label)
+        for line, ids in zip(self.template.lines, self.lines, strict=True):
+            if len(told) != 1 or self._tokens(line + label) != [*ids, *told]:
+                raise ConfigError(
+                    f"the base's tokenizer makes no single token of label {label!r} after "
+                    f"{line!r}; choose a base that splits digits (Llama 3, Qwen, SmolLM, Gemma)"
+                )
+        return told[0]
+
+    def _tree(self, prompts: Sequence[list[int]]) -> tuple[Any, Any, Any, Any]:
+        """Token ids and positions (B, L), who sees whom (B, 1, L, L), ends of lines (B, m)."""
+        sizes = [len(line) for line in self.lines]
+        longest = max(map(len, prompts)) + sum(sizes)
+        ids = np.zeros((len(prompts), longest), dtype=np.int64)
+        places, branch = np.zeros_like(ids), np.full_like(ids, -1)
+        ends = np.zeros((len(prompts), len(sizes)), dtype=np.int64)
+        branches = np.repeat(np.arange(len(sizes)) + 1, sizes)
+        within = np.concatenate([np.arange(size) for size in sizes])
+        lines = np.concatenate([np.array(line) for line in self.lines])
+        for row, trunk in enumerate(prompts):
+            start, stop = len(trunk), len(trunk) + len(lines)
+            ids[row, :start], ids[row, start:stop] = trunk, lines
+            places[row, :start], places[row, start:stop] = np.arange(start), start + within
+            branch[row, :start], branch[row, start:stop] = 0, branches
+            ends[row] = start + np.cumsum(sizes) - 1
+        order = np.arange(longest)
+        # Padding is a branch of its own: what sees nothing would become NaN.
+        mine = branch[:, :, None] == branch[:, None, :]
+        trunk = (branch[:, None, :] == 0) & (branch[:, :, None] >= 0)
+        sees = (order[None, :] <= order[:, None]) & (mine | trunk)
+        moved = [self._torch.from_numpy(a).to(self.device) for a in (ids, places, sees, ends)]
+        return moved[0], moved[1], moved[2][:, None], moved[3]
