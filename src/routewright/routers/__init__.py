@@ -50,6 +50,7 @@ _FAMILIES = {
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
+    "sw-ranking": "ranking:RankingRouter",
 }
 _LAZY = {
     "check_router": "check",
