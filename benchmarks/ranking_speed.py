@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from routewright.metrics.bradley_terry import bradley_terry
-from routewright.routers.comparisons import Pairs, beats, fit_rate_map
+from routewright.routers.comparisons import Pairs, beats, rates, vote_map
 from routewright.routers.ranking import Ranking
 
 Floats = NDArray[np.float64]
@@ -76,9 +76,8 @@ def main() -> None:
     pairs = Pairs(rows, first * MODELS + second, won)
     everything = pairs.wins(np.ones(VOTES), MODELS)
     strengths = bradley_terry(everything)
-    scores = np.full((VOTES, MODELS), np.nan)
-    scores[rows, first], scores[rows, second] = won, 1 - won
-    as_scores = fit_rate_map(scores, np.full(MODELS, 0.5), beats(strengths))
+    field = np.ones(MODELS, dtype=np.bool_)
+    as_scores = vote_map(field, np.full(MODELS, 0.5))
 
     twice = np.concatenate([rows, rows])
     won_twice = np.concatenate([won > 0, won == 1])
@@ -98,7 +97,7 @@ def main() -> None:
 
         def ours(query: Float32, ranking: Ranking = ranking) -> tuple[Floats, Floats]:
             chance = ranking.chances(ranking.weights(ranking.similar(query)), pairs)
-            return as_scores.scores(chance), chance
+            return as_scores.scores(rates(chance, field)), chance
 
         def weights(query: Float32, gamma: float = gamma) -> Floats:
             similar = vectors @ query

@@ -51,6 +51,7 @@ _FAMILIES = {
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
     "sw-ranking": "ranking:RankingRouter",
+    "mf": "factors:FactorRouter",
 }
 _LAZY = {
     "check_router": "check",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routewright.data.votes import is_votes
 from routewright.metrics.bradley_terry import bradley_terry, coded_win_table
 
 Floats = NDArray[np.float64]
@@ -104,58 +103,63 @@ def beats(strengths: Floats) -> Floats:
     return 0.5 * (1 + np.tanh((strengths[..., :, None] - strengths[..., None, :]) / 2))
 
 
+def opponents(scores: Floats) -> NDArray[np.bool_]:
+    """Whom a win rate is against: the models that were ever compared with another (m,)."""
+    compared = np.isfinite(scores)
+    compared &= compared.sum(axis=1, keepdims=True) >= 2
+    return np.any(compared, axis=0)
+
+
+def rates(chance: Floats, opponents: NDArray[np.bool_]) -> Floats:
+    """Win rates r (..., m): the mean of P(i beats j) (..., m, m) over the opponents j.
+
+    Model i itself is among them, at 1/2: so a model that joins later is measured as the others.
+    """
+    against = np.compress(opponents, chance, axis=-1)
+    return against.sum(axis=-1) / max(against.shape[-1], 1)
+
+
 @dataclass(frozen=True, eq=False)
 class RateMap:
     """Win rates as expected scores: intercept + slope · rate, model by model.
 
-    The rate of a model is r_i, the mean of P(i beats j) over the ``opponents`` j, itself included
-    at 1/2.
+    *Fitted on scores*, y_ij = 1/2 (1 + s_i - s_j) makes r_i = 1/2 (1 + s_i - s̄): the slope is 2,
+    and the intercept puts the training win rate at the training mean. For two models the
+    difference of the scores is then that of the training means plus twice the change of P. Only
+    differences between models can be known from comparisons: the level of the scores is that of
+    the training data.
 
-    *Fitted on scores* y_ij = 1/2 (1 + s_i - s_j), so r_i = 1/2 (1 + s_i - s̄) and the slope is 2;
-    the intercept puts the training win rate at the training mean. For two models the difference of
-    the scores is then that of the training means plus twice the change of P. Only differences
-    between models can be known from comparisons: the level of the scores is the training data's.
-
-    *Fitted on votes alone* the expected score is the chance to win against one of the other models
-    drawn at random, ties counting half: 0.5 is as good as the field.
+    *Fitted on votes alone* (``is_votes``) the expected score is the chance to win against one of
+    the other models drawn at random, ties counting half: 0.5 is as good as the field.
 
     Attributes:
         intercept: (m,).
         slope: (m,); 0 for a model that was never compared.
-        opponents: 1/k for each of the k models that were compared in training, else 0 (m,).
     """
 
     intercept: Floats
     slope: Floats
-    opponents: Floats
 
-    def rates(self, chance: Floats) -> Floats:
-        """r (..., m) of P(row beats column) (..., m, m)."""
-        return (chance * self.opponents).sum(axis=-1)
-
-    def scores(self, chance: Floats) -> Floats:
-        """Expected scores (..., m) of P(row beats column) (..., m, m)."""
-        return self.intercept + self.slope * self.rates(chance)
+    def scores(self, rates: Floats) -> Floats:
+        """Expected scores (..., m) of win rates (..., m)."""
+        return self.intercept + self.slope * rates
 
 
-def fit_rate_map(scores: Floats, mu: Floats, chance: Floats, slope: float = 2.0) -> RateMap:
-    """The map for a training table.
+def vote_map(opponents: NDArray[np.bool_], mu: Floats) -> RateMap:
+    """What votes mean by a rate: the mean without the model's draw against itself."""
+    count = int(opponents.sum())
+    others = max(count - 1, 1)
+    return RateMap(np.where(opponents, -0.5 / others, mu), np.where(opponents, count / others, 0.0))
+
+
+def score_map(some: NDArray[np.bool_], mu: Floats, rates: Floats, slope: float = 2.0) -> RateMap:
+    """Rates on a line of this slope through the training means.
 
     Args:
-        scores: (n, m), NaN where unknown; votes are recognised by ``is_votes``.
-        mu: training means (m,).
-        chance: mean P(row beats column) over the training prompts (m, m).
-        slope: for scores; that of votes is given by what they mean.
+        some: the models that the rates say something of (m,); the rest keep their mean.
+        mu: training means of the scores (m,).
+        rates: mean rates on the training prompts (m,).
+        slope: 2 by what a comparison of scores is; less where rates promise too much.
     """
-    compared = np.isfinite(scores)
-    compared &= compared.sum(axis=1, keepdims=True) >= 2
-    some = compared.any(axis=0)
-    count = max(int(some.sum()), 1)
-    opponents = some / count
-    if is_votes(scores):
-        others = count - 1
-        told = RateMap(np.full(len(mu), -0.5 / others), np.full(len(mu), count / others), opponents)
-    else:
-        level = RateMap(np.zeros(len(mu)), np.full(len(mu), slope), opponents)
-        told = RateMap(mu - level.scores(chance), level.slope, opponents)
-    return RateMap(np.where(some, told.intercept, mu), np.where(some, told.slope, 0.0), opponents)
+    steep = np.where(some, slope, 0.0)
+    return RateMap(mu - steep * rates, steep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -95,6 +95,23 @@ class CostModel:
             view.chars[:, None] * p.input_size[1] + view.wide_chars[:, None] * p.input_size[2]
         )
         return tokens * p.input_usd + volume * p.output_usd + p.fixed_usd
+
+    def beside(self, other: CostModel) -> CostModel:
+        """Both models' columns, one after the other; fitted on views of one text space."""
+        both = CostModel()
+        one, two = self.ridge_, other.ridge_
+        both.ridge_ = replace(
+            one,
+            coef=np.hstack([one.coef, two.coef]),
+            intercept=np.append(one.intercept, two.intercept),
+            sigma=np.append(one.sigma, two.sigma),
+        )
+        pairs = {
+            f.name: (getattr(self.prices_, f.name), getattr(other.prices_, f.name))
+            for f in fields(_Prices)
+        }
+        both.prices_ = _Prices(**{k: np.concatenate(v, axis=-1) for k, v in pairs.items()})
+        return both
 
     def state(self) -> Arrays:
         """The learned arrays by name."""

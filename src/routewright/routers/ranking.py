@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
+from routewright.data.votes import is_votes
 from routewright.encoders import DEFAULT, View
 from routewright.errors import ConfigError
 from routewright.metrics.bradley_terry import Normalise, bradley_terry, relative_similarity
@@ -28,7 +29,10 @@ from routewright.routers.comparisons import (
     RateMap,
     chances,
     compare,
-    fit_rate_map,
+    opponents,
+    rates,
+    score_map,
+    vote_map,
 )
 from routewright.routers.packing import pack, unpack
 
@@ -132,7 +136,11 @@ class RankingRouter(BaseRouter):
         if self.gamma is None:
             self.ranking_ = _with_best_gamma(self.ranking_, comparisons, scores, groups, home)
         mu = self.train_means_["scores"]
-        self.map_ = fit_rate_map(data.scores, mu, chances(everything, strengths))
+        self.opponents_ = opponents(scores)
+        whole = rates(chances(everything, strengths), self.opponents_)
+        votes = is_votes(data.scores)
+        told = score_map(self.opponents_, mu, whole)
+        self.map_ = vote_map(self.opponents_, mu) if votes else told
         self.answers_ = np.isfinite(scores).sum(axis=0) / max(len(places), 1)
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
@@ -148,12 +156,13 @@ class RankingRouter(BaseRouter):
         total = float(weights.sum())
         size = total**2 / max(float(weights @ weights), 1e-300)
         chance = self.ranking_.chances(weights, self.comparisons_)
-        return self.map_.scores(chance), size * self.answers_
+        return self.map_.scores(rates(chance, self.opponents_)), size * self.answers_
 
     def _state(self) -> tuple[Arrays, Meta]:
         form = "pairs" if isinstance(self.comparisons_, Pairs) else "grid"
         arrays = pack("ranking", self.ranking_) | pack("map", self.map_)
-        arrays |= pack(form, self.comparisons_) | {"answers": self.answers_}
+        arrays |= pack(form, self.comparisons_)
+        arrays |= {"answers": self.answers_, "opponents": self.opponents_}
         return arrays, {"gamma": self.ranking_.gamma}
 
     def _restore(self, arrays: Arrays) -> None:
@@ -161,7 +170,7 @@ class RankingRouter(BaseRouter):
         self.map_ = unpack("map", RateMap, arrays)
         form, kind = ("pairs", Pairs) if "pairs.rows" in arrays else ("grid", Grid)
         self.comparisons_ = unpack(form, kind, arrays)
-        self.answers_ = arrays["answers"]
+        self.answers_, self.opponents_ = arrays["answers"], arrays["opponents"]
 
 
 def _places(view: View) -> Float32:

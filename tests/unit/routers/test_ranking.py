@@ -12,7 +12,17 @@ from routewright.metrics import apgr
 from routewright.metrics.bradley_terry import bradley_terry, similarity_weights, win_table
 from routewright.routers import check
 from routewright.routers.check import sample_data
-from routewright.routers.comparisons import Grid, Pairs, beats, chances, compare, fit_rate_map
+from routewright.routers.comparisons import (
+    Grid,
+    Pairs,
+    beats,
+    chances,
+    compare,
+    opponents,
+    rates,
+    score_map,
+    vote_map,
+)
 from routewright.routers.ranking import Ranking, RankingRouter, _nearest
 from routewright.types import Prompt
 
@@ -87,21 +97,24 @@ def test_a_model_the_near_prompts_do_not_tell_of_keeps_its_global_strength() -> 
 
 def test_win_rates_become_scores_with_the_difference_of_two_models() -> None:
     scores = np.array([[1, 0], [1, 0], [1, 1], [0, 1.0]])
-    mu, whole = scores.mean(axis=0), np.array([[0.5, 0.625], [0.375, 0.5]])
-    told = fit_rate_map(scores, mu, whole)
+    mu, field = scores.mean(axis=0), opponents(scores)
+    whole = rates(np.array([[0.5, 0.625], [0.375, 0.5]]), field)
+    told = score_map(field, mu, whole)
     assert told.scores(whole) == pytest.approx(mu)
-    here = told.scores(np.array([[0.5, 0.8], [0.2, 0.5]]))
+    here = told.scores(rates(np.array([[0.5, 0.8], [0.2, 0.5]]), field))
     assert here[0] - here[1] == pytest.approx(2 * 0.8 - 1)
     assert here.mean() == pytest.approx(mu.mean())
 
 
 def test_on_votes_a_score_is_the_chance_against_one_of_the_others() -> None:
     nan = np.nan
-    votes = np.array([[1, 0, nan], [nan, 0.5, 0.5], [1, nan, 0]])
-    chance = beats(np.array([1.0, 0.0, -2.0]))
-    told = fit_rate_map(votes, np.full(3, nan), chance).scores(chance)
-    assert told == pytest.approx((chance.sum(axis=1) - 0.5) / 2)
-    assert told.sum() == pytest.approx(1.5)
+    field = opponents(np.array([[1, 0, nan, nan], [nan, 0.5, 0.5, nan], [1, nan, 0, nan]]))
+    assert field.tolist() == [True, True, True, False]
+    chance = beats(np.array([1.0, 0.0, -2.0, 9.0]))
+    told = vote_map(field, np.full(4, 0.25)).scores(rates(chance, field))
+    assert told[:3] == pytest.approx((chance[:3, :3].sum(axis=1) - 0.5) / 2)
+    assert told[:3].sum() == pytest.approx(1.5)
+    assert told[3] == 0.25
 
 
 def kinds(n=120, seed=0):
