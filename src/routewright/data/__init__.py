@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from routewright.data.routing_data import RoutingData
+from routewright.data.votes import Votes
 
-__all__ = ["RoutingData"]
+__all__ = ["RoutingData", "Votes"]

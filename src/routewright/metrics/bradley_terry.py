@@ -8,10 +8,10 @@ weighing more (Ong et al., RouteLLM, arXiv 2406.18665, section 4.1).
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from routewright.metrics.shapes import Floats, choice, matrices, vectors
 
@@ -47,21 +47,37 @@ def win_table(
     two = choice(second, len(won), models, "second")
     if w.min() < 0 or won.min() < 0 or won.max() > 1:
         raise ValueError("weights must be 0 or more, outcomes lie between 0 and 1")
-    table = np.zeros((models, models))
-    np.add.at(table, (one, two), w * won)
-    np.add.at(table, (two, one), w * (1 - won))
-    return table
+    return coded_win_table(one * models + two, w * won, w, models)
 
 
-def bradley_terry(wins: ArrayLike, *, ridge: float = 1e-6) -> Floats:
+def coded_win_table(codes: NDArray[np.intp], won: Floats, weights: Floats, models: int) -> Floats:
+    """``win_table`` in a hurry: nothing is checked, each pair is one number.
+
+    Args:
+        codes: first · m + second (g,).
+        won: weight times outcome (g,).
+        weights: (g,).
+        models: how many there are, m.
+    """
+    size = models * models
+    ahead = np.bincount(codes, weights=won, minlength=size).reshape(models, models)
+    games = np.bincount(codes, weights=weights, minlength=size).reshape(models, models)
+    return np.asarray(ahead + (games - ahead).T, dtype=np.float64)
+
+
+def bradley_terry(
+    wins: ArrayLike, *, ridge: float = 1e-6, towards: ArrayLike | None = None
+) -> Floats:
     """Strengths (m,) in logits, summing to 0, of the penalised maximum likelihood.
 
-    Newton's method on sum_ij wins_ij log P(i beats j) - ridge / 2 · sum_i x_i². The ridge keeps a
-    model finite that always won, and puts one that was never compared at 0.
+    Newton's method on sum_ij wins_ij log P(i beats j) - ridge / 2 · sum_i (x_i - towards_i)². The
+    ridge keeps a model finite that always won, and leaves one that was never compared where it is
+    drawn to.
 
     Args:
         wins: weighted wins of row over column (m, m); the diagonal counts for nothing.
         ridge: above 0.
+        towards: strengths that the ridge draws to and the search starts from (m,); 0 without.
 
     Raises:
         ValueError: a table that isn't square, NaN, a negative number, or no ridge.
@@ -72,21 +88,24 @@ def bradley_terry(wins: ArrayLike, *, ridge: float = 1e-6) -> Floats:
         raise ValueError(f"need wins (m, m) of 0 or more and a ridge above 0, not {table.shape}")
     table = table - np.diag(np.diag(table))
     games = table + table.T
-    x = np.zeros(m)
-    value = _log_likelihood(table, x, ridge)
+    rest = np.zeros(m) if towards is None else vectors(towards=towards)[0]
+    if rest.shape != (m,):
+        raise ValueError(f"towards has shape {rest.shape}, wins {table.shape}")
+    x = rest
+    value = _log_likelihood(table, x, rest, ridge)
     for _ in range(STEPS):
         chance = 0.5 * (1 + np.tanh((x[:, None] - x) / 2))
-        slope = (table - games * chance).sum(axis=1) - ridge * x
+        slope = (table - games * chance).sum(axis=1) - ridge * (x - rest)
         bend = games * chance * (1 - chance)
         curvature = np.diag(bend.sum(axis=1) + ridge) - bend
         step: Floats = np.asarray(np.linalg.solve(curvature, slope), dtype=np.float64)
         while True:
-            found = _log_likelihood(table, x + step, ridge)
+            found = _log_likelihood(table, x + step, rest, ridge)
             if found >= value or np.abs(step).max() < 1e-12:
                 break
             step /= 2
         x, value = x + step, found
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() < 1e-6:  # steps shrink by squares: the next would be 1e-12
             break
     return x - x.mean()
 
@@ -147,22 +166,33 @@ def similarity_weights(
     Raises:
         ValueError: lengths differ, no prompt, NaN, or ``nearest`` missing or not above 0.
     """
-    (near,) = vectors(similarities=similarities)
     if not gamma > 0:
         raise ValueError(f"gamma must be above 0, not {gamma}")
-    highest = float(near.max())
-    if highest <= 0:
+    (near,) = vectors(similarities=similarities)
+    norm = None
+    if normalise == "train":
+        if nearest is None:
+            raise ValueError("normalise='train' needs nearest")
+        near, norm = vectors(similarities=near, nearest=nearest)
+        if norm.min() <= 0:
+            raise ValueError("nearest must be above 0")
+    if near.max() <= 0:
         return np.ones_like(near)
-    if normalise == "query":
-        return gamma ** (1 + near / highest)
-    if nearest is None:
-        raise ValueError("normalise='train' needs nearest")
-    near, norm = vectors(similarities=near, nearest=nearest)
-    if norm.min() <= 0:
-        raise ValueError("nearest must be above 0")
-    return gamma ** (1 + near / norm)
+    return gamma ** (1 + relative_similarity(near, norm))
 
 
-def _log_likelihood(wins: Floats, x: Floats, ridge: float) -> float:
+def relative_similarity(similarities: NDArray[Any], nearest: NDArray[Any] | None) -> NDArray[Any]:
+    """S of training prompts (n,): cosines over their own maximum, or over ``nearest`` (n,).
+
+    0 throughout where no cosine is above 0, so that all weigh alike. Nothing is checked.
+    """
+    highest = similarities.max()
+    if highest <= 0:
+        return np.zeros_like(similarities)
+    return similarities / (highest if nearest is None else nearest)
+
+
+def _log_likelihood(wins: Floats, x: Floats, rest: Floats, ridge: float) -> float:
     against = np.logaddexp(0.0, x - x[:, None])
-    return -float((wins * against).sum()) - ridge / 2 * float(x @ x)
+    away = x - rest
+    return -float((wins * against).sum()) - ridge / 2 * float(away @ away)

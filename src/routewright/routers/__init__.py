@@ -50,6 +50,8 @@ _FAMILIES = {
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
+    "sw-ranking": "ranking:RankingRouter",
+    "mf": "factors:FactorRouter",
     "hybrid": "hybrid:HybridRouter",
     "causal-llm": "causal:CausalLlmRouter",
 }

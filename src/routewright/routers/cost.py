@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -108,6 +108,23 @@ class CostModel:
         limits = [np.inf if q.max_tokens is None else q.max_tokens for q in view.prompts]
         limit = np.array(limits, dtype=np.float64)[:, None]
         return np.where(p.counts_tokens, np.minimum(volume, limit), volume)
+
+    def beside(self, other: CostModel) -> CostModel:
+        """Both models' columns, one after the other; fitted on views of one text space."""
+        both = CostModel()
+        one, two = self.ridge_, other.ridge_
+        both.ridge_ = replace(
+            one,
+            coef=np.hstack([one.coef, two.coef]),
+            intercept=np.append(one.intercept, two.intercept),
+            sigma=np.append(one.sigma, two.sigma),
+        )
+        pairs = {
+            f.name: (getattr(self.prices_, f.name), getattr(other.prices_, f.name))
+            for f in fields(_Prices)
+        }
+        both.prices_ = _Prices(**{k: np.concatenate(v, axis=-1) for k, v in pairs.items()})
+        return both
 
     def state(self) -> Arrays:
         """The learned arrays by name."""

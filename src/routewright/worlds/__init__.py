@@ -19,12 +19,7 @@ from routewright.worlds.changes import (
 from routewright.worlds.kinds import cluster_bernoulli, luck, nested_difficulty
 from routewright.worlds.language import Language
 from routewright.worlds.logistic import logistic
-from routewright.worlds.preferences import (
-    PreferenceWorld,
-    Votes,
-    pairwise_preference,
-    tie_heavy,
-)
+from routewright.worlds.preferences import PreferenceWorld, pairwise_preference, tie_heavy
 from routewright.worlds.stress import kept_chance, with_judge_noise, with_leak, with_missing
 from routewright.worlds.world import Drawn, World
 
@@ -34,7 +29,6 @@ __all__ = [
     "Drift",
     "Language",
     "PreferenceWorld",
-    "Votes",
     "World",
     "cluster_bernoulli",
     "kept_chance",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from routewright.data.routing_data import RoutingData
+from routewright.data.votes import Votes
 from routewright.errors import ConfigError
 from routewright.worlds.kinds import even_shares, matrix, model_names, per_kind
 from routewright.worlds.language import Language, speech_apart
@@ -18,25 +18,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 _SURE = 40.0  # a lead in strength at which the odds of losing vanish in double precision
-
-
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """One vote on each of n prompts.
-
-    Attributes:
-        data: the prompts with every model's score.
-        kinds: the hidden kind of each prompt (n,).
-        first: column of one model (n,).
-        second: column of its opponent (n,).
-        won: 1 where the first won, 0 where it lost, 1/2 for a tie (n,).
-    """
-
-    data: RoutingData
-    kinds: Ints
-    first: Ints
-    second: Ints
-    won: Floats
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,15 +43,16 @@ class PreferenceWorld(World):
 
     def votes(self, n: int, *, seed: int) -> Votes:
         """One vote on each of the n prompts of ``draw``, between two models at random."""
-        drawn = self.drawn(n, seed=seed)
+        data = self.draw(n, seed=seed)
         rng = np.random.default_rng([seed, 1])
         m = len(self.models)
         first = rng.integers(0, m, n).astype(np.intp)
         second = (first + rng.integers(1, m, n).astype(np.intp)) % m
         rows = np.arange(n)
         # Of models in their places the one with more votes stands before the other.
-        lead = drawn.data.scores[rows, first] - drawn.data.scores[rows, second]
-        return Votes(drawn.data, drawn.kinds, first, second, (1 + np.sign(lead)) / 2)
+        lead = data.scores[rows, first] - data.scores[rows, second]
+        won = (1 + np.sign(lead)) / 2
+        return Votes(data.prompts, data.models, first, second, won, name=data.name)
 
     def oracle(self) -> tuple[float, float]:
         """Mean score and cost in US dollars of the score-first oracle; costs must not spread.

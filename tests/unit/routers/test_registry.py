@@ -19,6 +19,8 @@ def test_every_promised_router_can_be_made():
         "kmeans",
         "ridge",
         "stack",
+        "sw-ranking",
+        "mf",
         "hybrid",
         "causal-llm",
     ]

@@ -14,14 +14,13 @@ from routewright.metrics.two_models import apgr
 def test_votes_come_as_often_as_they_should() -> None:
     world = worlds.pairwise_preference()
     votes, rates = world.votes(40_000, seed=1), world.win_rates()
+    kinds = world.drawn(40_000, seed=1).kinds
     for kind in range(2):
         for i, j in [(0, 1), (1, 0), (2, 0), (2, 1)]:
-            here = (votes.kinds == kind) & (votes.first == i) & (votes.second == j)
+            here = (kinds == kind) & (votes.first == i) & (votes.second == j)
             assert here.sum() > 2_000
             assert votes.won[here].mean() == pytest.approx(rates[kind, i, j], abs=0.04)
-        assert (votes.won[votes.kinds == kind] == 0.5).mean() == pytest.approx(
-            (0.1, 0.4)[kind], abs=0.01
-        )
+        assert (votes.won[kinds == kind] == 0.5).mean() == pytest.approx((0.1, 0.4)[kind], abs=0.01)
     sigmoid = 1 / (1 + np.exp(-(2.0 - 0.3)))
     assert rates[0, 2, 1] == pytest.approx(0.9 * sigmoid + 0.05)
 
@@ -43,11 +42,11 @@ def test_of_two_models_the_difference_of_scores_is_the_win_rate() -> None:
 
 def test_training_on_decided_votes_alone_loses_to_ties_as_one_half() -> None:
     world = worlds.tie_heavy()
-    votes = world.votes(8_000, seed=3)
+    votes, kinds = world.votes(8_000, seed=3), world.drawn(8_000, seed=3).kinds
     strong_won = np.where(votes.first == 1, votes.won, 1 - votes.won)
     decided = strong_won != 0.5
-    by_half = np.array([strong_won[votes.kinds == z].mean() for z in (0, 1)])
-    by_decided = np.array([strong_won[decided & (votes.kinds == z)].mean() for z in (0, 1)])
+    by_half = np.array([strong_won[kinds == z].mean() for z in (0, 1)])
+    by_decided = np.array([strong_won[decided & (kinds == z)].mean() for z in (0, 1)])
     assert by_decided[0] > by_decided[1]
     assert by_half[0] < by_half[1]
     test = world.drawn(8_000, seed=4)
