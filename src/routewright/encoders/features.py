@@ -47,6 +47,7 @@ FEATURES = (
 
 # Counting single characters and looking words up in sets costs a fraction of what patterns do.
 _WORD = re.compile(r"\w+")
+_ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _NUMBER = re.compile(r"\d+")
 _OPERATORS = "+*/=<>^×÷%−"
 _MINUS = re.compile(r"(?<=[\s\d)])-(?=[\s\d(])")
@@ -93,8 +94,8 @@ def _features(whole: str) -> list[float]:
     chars = max(len(text), 1)
     plain = text.lower()
     words = text.split()
-    cased = _WORD.findall(text)
-    lower = set(_WORD.findall(plain))
+    cased = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+    lower = {word.lower() for word in cased}
     lines = text.strip().split("\n")
     numbers = _NUMBER.findall(text)
     digits = sum(map(len, numbers))

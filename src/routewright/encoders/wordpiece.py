@@ -12,12 +12,14 @@ import unicodedata
 from collections.abc import Mapping
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
+_ASCII_WORD = re.compile(r"[a-z0-9]+|[^\w\s]|_", re.ASCII)  # the same of plain text, sooner
 _LONGEST = 100  # characters: what is longer is no word
 
 
 def words(text: str) -> list[str]:
     """The words and signs of a text in lower case, in order."""
-    return _WORD.findall(text.lower())
+    text = text.lower()
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
 
 
 def pieces(word: str, vocabulary: Mapping[str, int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Calibration:
             if (np.diff(knots)[within] < 0).any():
                 raise ValueError("a calibration map falls")
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
         """What each model's map is (m,): identity, platt or isotonic, told by its knots."""
         told: list[str] = []
@@ -64,8 +65,14 @@ class Calibration:
                 told.append("platt" if np.array_equal(x, _PLATT_KNOTS) else "isotonic")
         return tuple(told)
 
+    @cached_property
+    def _untouched(self) -> bool:
+        return set(self.kinds) <= {"identity"}
+
     def apply(self, raw: Floats) -> Floats:
         """Calibrated scores (n, m) in [0, 1]; order within a model is kept."""
+        if self._untouched:
+            return np.clip(raw, 0.0, 1.0)
         columns: list[Floats] = []
         for column, (start, stop) in enumerate(zip(self.ends[:-1], self.ends[1:], strict=True)):
             value = np.interp(raw[:, column], self.x[start:stop], self.y[start:stop])
