@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,11 +20,15 @@ def pack(prefix: str, value: Any) -> Arrays:
 def unpack(prefix: str, kind: type[T], arrays: Arrays) -> T:
     """The dataclass that ``pack`` took apart.
 
+    A field with a default may be missing: the artefact is older than the field.
+
     Raises:
         KeyError: an array is missing.
     """
     found: dict[str, Any] = {}
     for field in fields(kind):  # pyright: ignore[reportArgumentType]  # T is always a dataclass
+        if field.default is not MISSING and f"{prefix}.{field.name}" not in arrays:
+            continue
         array = arrays[f"{prefix}.{field.name}"]
         found[field.name] = array if array.ndim else array.item()
     return kind(**found)
