@@ -50,6 +50,12 @@ _FAMILIES = {
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
+    "logistic": "logistic:LogisticRouter",
+    "svm": "svm:SvmRouter",
+    "mlp": "mlp:MlpRouter",
+    "irt": "irt:IrtRouter",
+    "forest": "forest:ForestRouter",
+    "boosting": "boosting:BoostingRouter",
 }
 _LAZY = {
     "check_router": "check",
