@@ -19,7 +19,7 @@ from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import Calibration, fit_calibration
 from routewright.routers.clusters import Clusters, fit_clusters
 from routewright.routers.cost import CostModel
-from routewright.routers.folds import group_folds
+from routewright.routers.folds import FEWEST, group_folds
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.neighbours import Neighbours, fit_neighbours
 from routewright.routers.packing import pack, unpack
@@ -27,8 +27,6 @@ from routewright.routers.table import relative_error, score_means
 from routewright.routers.worth import best_worth
 
 MEMBERS = ("constant", "ridge", "knn", "kmeans")
-
-_FEWEST = 20  # prompts below which no fold says anything: the constant stands alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +81,7 @@ class StackRouter(BaseRouter):
     def _fit(self, data: RoutingData, view: View) -> None:
         self.members_ = self._fit_members(data, view)
         folds = group_folds(data.groups, self.folds, self.seed)
-        if len(data) < _FEWEST or len(folds) < 2:
+        if len(data) < FEWEST or len(folds) < 2:
             self.weights_ = np.eye(len(MEMBERS))[0]
             self.gate_ = np.zeros(2)
             self.calibration_ = fit_calibration(data.scores[:0], data.scores[:0])
