@@ -1,19 +1,25 @@
-"""Adam: steps of like size for every parameter, whatever the scale of its gradient."""
+"""Gradient descent in numpy: Adam (Kingma and Ba, arXiv 1412.6980), and an early stop.
+
+Adam takes steps of like size for every parameter, whatever the scale of its gradient.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Params = tuple[Floats, ...]
+Rows = NDArray[np.intp]
 
 _FIRST, _SECOND, _FLOOR = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """The method of Kingma and Ba (arXiv 1412.6980), on arrays that it changes in place.
+    """Moves arrays that it changes in place.
 
     Args:
         parameters: the arrays.
@@ -39,3 +45,55 @@ class Adam:
             mean[...] = _FIRST * mean + (1 - _FIRST) * slope
             square[...] = _SECOND * square + (1 - _SECOND) * slope**2
             parameter[...] -= rate * mean / (np.sqrt(square) + _FLOOR)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How to descend.
+
+    Attributes:
+        rate: step size.
+        batch: rows of a step.
+        epochs: passes over the rows, at most.
+        patience: passes without a better held-out loss before it ends.
+    """
+
+    rate: float = 1e-3
+    batch: int = 128
+    epochs: int = 100
+    patience: int = 8
+
+
+def descend(
+    params: Params,
+    gradient: Callable[[Params, Rows], Params],
+    rows: int,
+    loss: Callable[[Params], float],
+    how: Descent,
+    seed: int,
+) -> Params:
+    """The parameters on the way down that have the least loss; those given, if none has less.
+
+    Args:
+        params: where to start.
+        gradient: of the training loss over some rows, by every parameter.
+        rows: how many rows there are to learn from.
+        loss: held-out loss; nothing is learned that does not lower it.
+        how: step size and end.
+        seed: of the order of the rows.
+    """
+    rng = np.random.default_rng(seed)
+    now = tuple(each.copy() for each in params)
+    adam = Adam(now, how.rate)
+    best, least, since = params, loss(params), 0
+    for _ in range(how.epochs):
+        order = rng.permutation(rows)
+        for start in range(0, rows, how.batch):
+            adam.step(gradient(now, order[start : start + how.batch]))
+        reached = loss(now)
+        since += 1
+        if reached < least:
+            best, least, since = tuple(each.copy() for each in now), reached, 0
+        if since >= how.patience:
+            break
+    return best

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from routewright.errors import require
 from routewright.routers.packing import Holds
+from routewright.routers.sigmoid import logit, sigmoid
 from routewright.routers.table import relative_error, squared_error
 
 Floats = NDArray[np.float64]
@@ -148,11 +149,11 @@ def _isotonic(raw: Floats, score: Floats) -> tuple[Floats, Floats]:
 
 def _platt(raw: Floats, score: Floats) -> tuple[Floats, Floats]:
     """sigmoid(a·logit(raw) + b) by Newton's method, drawn towards the identity."""
-    inputs = np.column_stack([_logit(raw), np.ones(len(raw))])
+    inputs = np.column_stack([logit(raw), np.ones(len(raw))])
     weights = np.array([1.0, 0.0])
     pull = _PULL * np.array([np.var(inputs[:, 0]), 1.0])
     for _ in range(50):
-        fitted = _sigmoid(inputs @ weights)
+        fitted = sigmoid(inputs @ weights)
         slope = inputs.T @ (fitted - score) + pull * (weights - [1.0, 0.0])
         curve = (inputs * (fitted * (1 - fitted))[:, None]).T @ inputs + np.diag(pull)
         step = np.linalg.solve(curve, slope)
@@ -161,13 +162,4 @@ def _platt(raw: Floats, score: Floats) -> tuple[Floats, Floats]:
             break
     # A falling map would turn the router's order round: then the raw scores say nothing.
     weights[0] = max(weights[0], 0.0)
-    return _PLATT_KNOTS, _sigmoid(_logit(_PLATT_KNOTS) * weights[0] + weights[1])
-
-
-def _logit(p: Floats) -> Floats:
-    inside = np.clip(p, 1e-3, 1 - 1e-3)
-    return np.log(inside / (1 - inside))
-
-
-def _sigmoid(z: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+    return _PLATT_KNOTS, sigmoid(logit(_PLATT_KNOTS) * weights[0] + weights[1])

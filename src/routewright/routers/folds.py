@@ -21,3 +21,17 @@ def group_folds(groups: NDArray[np.str_], count: int = 5, seed: int = 0) -> list
         home[group] = np.argmin(filled)
         filled[home[group]] += sizes[group]
     return [np.flatnonzero(home[code] == fold) for fold in range(len(filled))]
+
+
+FEWEST = 20
+"""Prompts below which no held-out part says anything: a learner then keeps to the means."""
+
+
+def held_out(
+    groups: NDArray[np.str_], count: int, seed: int = 0
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows to learn from and rows held out, once for each fold; none where rows are too few."""
+    folds = group_folds(groups, count, seed)
+    if len(groups) < FEWEST or len(folds) < 2:
+        return []
+    return [(np.setdiff1d(np.arange(len(groups)), held), held) for held in folds]

@@ -65,10 +65,12 @@ class KnnRouter(BaseRouter):
 
 
 class KMeansRouter(BaseRouter):
-    """Mean scores of the nearest cluster, shrunk towards the training means.
+    """Mean scores of the nearest clusters, shrunk towards the training means.
 
     Args:
         clusters: how many; None chooses among 8, 16, 32 and 64, leaving one out.
+        near: clusters that have a say, the more alike the more; None chooses among 1, 2 and 3,
+            leaving one out.
         kappa: pseudo-counts of the training mean.
         encoder: turns text into vectors.
         seed: of encoder and clusters.
@@ -81,12 +83,14 @@ class KMeansRouter(BaseRouter):
         self,
         *,
         clusters: int | None = None,
+        near: int | None = None,
         kappa: float = 10.0,
         encoder: str = DEFAULT,
         seed: int = 0,
     ) -> None:
         super().__init__(encoder=encoder, seed=seed)
         self.clusters = clusters
+        self.near = near
         self.kappa = kappa
 
     def _fit(self, data: RoutingData, view: View) -> None:
@@ -95,6 +99,7 @@ class KMeansRouter(BaseRouter):
             data.scores,
             self.train_means_["scores"],
             clusters=self.clusters,
+            near=self.near,
             kappa=self.kappa,
             seed=self.seed,
         )
@@ -103,7 +108,8 @@ class KMeansRouter(BaseRouter):
         return self.clusters_.predict(view.places)
 
     def _state(self) -> tuple[Arrays, Meta]:
-        return pack("kmeans", self.clusters_), {"clusters": len(self.clusters_.centres)}
+        chosen = {"clusters": len(self.clusters_.centres), "near": self.clusters_.near}
+        return pack("kmeans", self.clusters_), chosen
 
     def _restore(self, arrays: Arrays) -> None:
         self.clusters_ = unpack("kmeans", Clusters, arrays)

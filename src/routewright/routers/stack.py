@@ -18,7 +18,7 @@ from routewright.routers.base import Arrays, BaseRouter, Floats, Meta, Predictio
 from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import Calibration, fit_calibration
 from routewright.routers.cost import CostModel
-from routewright.routers.folds import group_folds
+from routewright.routers.folds import FEWEST, group_folds
 from routewright.routers.kernel import KernelRidge, Landmarks, choose_landmarks, fit_kernel
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
@@ -28,7 +28,6 @@ from routewright.routers.worth import best_worth
 
 MEMBERS = ("constant", "ridge", "kernel", "profiles")
 
-_FEWEST = 20  # prompts below which no fold says anything: the constant stands alone
 _WIDTH = 4.0  # of the kernel
 
 
@@ -106,7 +105,7 @@ class StackRouter(BaseRouter):
         )
         self.members_ = _fit_members(data, seen)
         folds = group_folds(data.groups, self.folds, self.seed)
-        if len(data) < _FEWEST or len(folds) < 2:
+        if len(data) < FEWEST or len(folds) < 2:
             self.weights_ = np.eye(len(MEMBERS))[0]
             self.gate_ = np.zeros(2)
             self.calibration_ = fit_calibration(data.scores[:0], data.scores[:0])

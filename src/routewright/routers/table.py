@@ -54,3 +54,27 @@ def squared_error(predicted: Floats, target: Floats) -> float:
     known = np.isfinite(target)
     error = np.where(known, predicted - np.where(known, target, 0.0), 0.0)
     return float((error**2).sum() / max(int(known.sum()), 1))
+
+
+def spread_of_means(left_out: Floats, scores: Floats) -> Floats:
+    """Root mean squared error of held-out predictions, over √n of the known cells (m,).
+
+    The standard error that is left where the members of an ensemble agree: none of them knows
+    more than n answers told. A model never scored gets 0.5.
+    """
+    known = np.isfinite(scores)
+    squares = np.where(known, left_out - np.where(known, scores, 0.0), 0.0) ** 2
+    count = known.sum(axis=0)
+    spread = np.sqrt(squares.sum(axis=0)) / np.maximum(count, 1)
+    return np.where(count > 0, spread, 0.5)
+
+
+def pull(told: Floats, scores: Floats, mu: Floats) -> float:
+    """How far to go from the means μ towards held-out predictions (n, m): from 0 to 1.
+
+    The least-squares share, taken of differences between models: 0 where they say nothing.
+    """
+    known = np.isfinite(scores)
+    step = centre(told - mu, known)
+    wanted = centre(np.where(known, scores - mu, 0.0), known)
+    return float(np.clip((step * wanted).sum() / max(float((step**2).sum()), 1e-12), 0.0, 1.0))

@@ -13,6 +13,8 @@ from routewright.routers.check import sample_data
 from routewright.routers.manifest import seal
 from routewright.routers.packing import Holds, expect
 
+PARAMS = {"clusters": None, "near": None, "kappa": 10.0, "encoder": "words+static", "seed": 3}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -51,7 +53,7 @@ def test_the_manifest_tells_what_it_is(folder):
     assert told["format"] == "routewright-router"
     assert told["format_version"] == 2
     assert told["router"] == "kmeans"
-    assert told["params"] == {"clusters": None, "kappa": 10.0, "encoder": "words+static", "seed": 3}
+    assert told["params"] == PARAMS
     assert told["models"] == ["m0", "m1", "m2"]
     data = sample_data()
     assert told["meta"]["train_means"]["scores"] == pytest.approx(data.scores.mean(axis=0))
@@ -60,12 +62,7 @@ def test_the_manifest_tells_what_it_is(folder):
 
 def test_everything_comes_back(folder):
     router = routers.load(folder)
-    assert router.params() == {
-        "clusters": None,
-        "kappa": 10.0,
-        "encoder": "words+static",
-        "seed": 3,
-    }
+    assert router.params() == PARAMS
     assert router.extra_ == {"groups": "abc"}
     assert router.models_ == ("m0", "m1", "m2")
     assert router.train_means_["costs"] == pytest.approx(sample_data().costs.mean(axis=0))
