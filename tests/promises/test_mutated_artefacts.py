@@ -20,7 +20,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from routewright import routers
-from routewright.errors import ArtefactError
+from routewright.errors import ArtefactError, WeightsError
 from routewright.routers.artefact import ARRAYS, MANIFEST
 from routewright.routers.check import sample_data
 from routewright.routers.manifest import seal
@@ -249,7 +249,7 @@ BOUNDED = (
     "router.calibration.y",
     "router.calibration.ends",
     "space.scale",
-    "space.encoder.words",
+    "space.encoder.0.words",
 )
 
 
@@ -265,7 +265,7 @@ def out_of_bounds(folder: Path, rng: Rng) -> None:
 def knots_that_fall(folder: Path, rng: Rng) -> None:
     arrays = arrays_of(folder)
     if "router.calibration.x" not in arrays:
-        arrays["space.encoder.letters"] = arrays["space.encoder.letters"][::-1].copy()
+        arrays["space.encoder.0.words"] = arrays["space.encoder.0.words"][::-1].copy()
     else:
         name = f"router.calibration.{pick(rng, 'xy')}"
         arrays[name] = arrays[name][::-1].copy()
@@ -276,9 +276,9 @@ def huge_values(folder: Path, rng: Rng) -> None:
     """Finite, and yet the trial prediction overflows or a bound is passed."""
     arrays = arrays_of(folder)
     whole = [
-        n for n, a in arrays.items() if n.startswith(("router.weights", "space.encoder.words"))
+        n for n, a in arrays.items() if n.startswith(("router.weights", "space.encoder.0.words"))
     ]
-    name = pick(rng, [*whole, "space.encoder.letters"])
+    name = pick(rng, [*whole, "space.encoder.0.words"])
     arrays[name].reshape(-1)[-1] = 1 << 30
     rewrite(folder, arrays)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,11 @@ from routewright.encoders import DEFAULT, View
 from routewright.routers.adam import Descent, Params, Rows, descend
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 from routewright.routers.folds import held_out
-from routewright.routers.packing import pack, unpack
+from routewright.routers.packing import Holds, pack, unpack
 from routewright.routers.sigmoid import logit, sigmoid
 from routewright.routers.table import relative_error, spread_of_means
 
+Float32 = NDArray[np.float32]
 Layers = Sequence[tuple[Floats, Floats]]
 
 
@@ -29,19 +32,50 @@ class Networks:
         sizes: units of each layer, input and output included.
         values: weights and biases of every member, layer by layer, laid end to end (K, p).
         spread: standard error where the members agree (m,).
+
+    Raises:
+        ValueError: the weights don't fit the layers.
     """
 
-    sizes: NDArray[np.int64]
-    values: Floats
-    spread: Floats
+    sizes: Annotated[NDArray[np.int64], Holds("l", low=1)]
+    values: Annotated[Float32, Holds("k p")]
+    spread: Annotated[Floats, Holds("m", low=0)]
+
+    def __post_init__(self) -> None:
+        sizes = self.sizes.tolist()
+        wanted = sum(into * out + out for into, out in pairwise(sizes))
+        if wanted != self.values.shape[1] or sizes[-1] != len(self.spread):
+            raise ValueError("the networks' weights don't fit their layers")
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Scores (n, m) and standard errors (n, m); a row does not depend on the others."""
-        layers = list(_layers(self.sizes, self.values))
         told = np.empty((len(x), len(self.values), len(self.spread)))
-        for row, inputs in enumerate(x):
-            told[row] = _forward(layers, inputs[None, None])[-1][:, 0]
+        for row, inputs in enumerate(x.astype(np.float32)):
+            told[row] = self._read(inputs)
         return told.mean(axis=1), np.sqrt(told.var(axis=1) + self.spread**2)
+
+    def alone(self, member: int) -> Networks:
+        """One network by itself: the one that did not learn from that fold."""
+        return replace(self, values=self.values[[member]])
+
+    def _read(self, inputs: Float32) -> Floats:
+        """Every network's scores (K, m) of one prompt."""
+        (weight, bias), *rest = self._stacked
+        seen = (inputs @ weight + bias).reshape(len(self.values), 1, -1)
+        for weight, bias in rest:
+            seen = np.maximum(seen, 0) @ weight + bias
+        return sigmoid(seen[:, 0].astype(np.float64))
+
+    @cached_property
+    def _stacked(self) -> list[tuple[Float32, Float32]]:
+        """Layers (K, i, o) in one piece each; the first of all networks is one matrix (f, K·o)."""
+        layers = [
+            (np.ascontiguousarray(weight), np.ascontiguousarray(bias))
+            for weight, bias in _layers(self.sizes, self.values)
+        ]
+        weight, bias = layers[0]
+        first = np.ascontiguousarray(weight.transpose(1, 0, 2)).reshape(weight.shape[1], -1)
+        return [(first, bias.reshape(-1)), *layers[1:]]
 
 
 def fit_networks(
@@ -50,13 +84,14 @@ def fit_networks(
     mu: Floats,
     groups: NDArray[np.str_],
     *,
-    hidden: Sequence[int] = (100, 100),
+    hidden: tuple[int, ...] = (100, 100),
     members: int = 5,
     how: Descent = Descent(),  # noqa: B008  # a frozen value
     seed: int = 0,
 ) -> Networks:
     """Train one member per fold, each stopped by the relative error on the fold it never sees.
 
+    Member k is blind to fold k of ``folds.group_folds(groups, members, seed)``.
     The last layer starts at the training means, the rest at random (He et al., 2015), so that a
     member that learns nothing predicts the means. The loss is cross-entropy over known cells.
 
@@ -71,7 +106,7 @@ def fit_networks(
         seed: of weights, folds and order.
     """
     sizes = np.array([x.shape[1], *hidden, len(mu)], dtype=np.int64)
-    values: list[Floats] = []
+    values: list[Float32] = []
     left_out = np.tile(mu, (len(x), 1))
     for member, (rows, held) in enumerate(held_out(groups, members, seed)):
         params = _descend(
@@ -104,7 +139,7 @@ class MlpRouter(BaseRouter):
     def __init__(
         self,
         *,
-        hidden: Sequence[int] = (100, 100),
+        hidden: tuple[int, ...] = (100, 100),
         members: int = 5,
         encoder: str = DEFAULT,
         seed: int = 0,
@@ -142,15 +177,15 @@ def _start(sizes: NDArray[np.int64], mu: Floats, seed: int) -> Params:
     return (*params, np.zeros((int(sizes[-2]), len(mu))), logit(mu))
 
 
-def _flat(params: Params) -> Floats:
-    return np.concatenate([each.ravel() for each in params])
+def _flat(params: Params) -> Float32:
+    return np.concatenate([each.ravel() for each in params]).astype(np.float32)
 
 
 def _paired(params: Params) -> Layers:
     return list(zip(params[::2], params[1::2], strict=True))
 
 
-def _layers(sizes: NDArray[np.int64], values: Floats) -> Iterator[tuple[Floats, Floats]]:
+def _layers(sizes: NDArray[np.int64], values: Float32) -> Iterator[tuple[Float32, Float32]]:
     """Weights (K, i, o) and biases (K, 1, o) of each layer, as views."""
     at = 0
     for into, out in pairwise(sizes.tolist()):

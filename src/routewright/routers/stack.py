@@ -21,12 +21,13 @@ from routewright.routers.cost import CostModel
 from routewright.routers.folds import FEWEST, group_folds
 from routewright.routers.kernel import KernelRidge, Landmarks, choose_landmarks, fit_kernel
 from routewright.routers.linear import Ridge, fit_score_ridge
+from routewright.routers.mlp import Networks, fit_networks
 from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
 from routewright.routers.profiles import Profiles, fit_profiles, kinds_of
 from routewright.routers.table import relative_error, score_means
 from routewright.routers.worth import best_worth
 
-MEMBERS = ("constant", "ridge", "kernel", "profiles")
+MEMBERS = ("constant", "ridge", "kernel", "profiles", "mlp")
 
 _WIDTH = 4.0  # of the kernel
 
@@ -52,6 +53,7 @@ class _Members:
     ridge: Ridge
     kernel: KernelRidge
     profiles: Profiles
+    mlp: Networks
     n: int
 
     def predict(self, view: View) -> tuple[Floats, Floats, Floats]:
@@ -59,12 +61,14 @@ class _Members:
         constant = np.tile(self.mu, (len(view.chars), 1))
         near, near_std, familiar = self.kernel.predict(view.places)
         kind, kind_std = self.profiles.predict(view.design)
+        net, net_std = self.mlp.predict(view.design)
         leverage = np.sqrt(np.maximum(self.ridge.leverage(view.design), 0.0) + 1 / self.n)
-        scores = np.array([constant, self.ridge.predict(view.design), near, kind])
+        scores = np.array([constant, self.ridge.predict(view.design), near, kind, net])
         spread = np.sqrt(np.clip(constant * (1 - constant), 0, None) / self.n)
         ridge_std = leverage[:, None] * self.ridge.sigma
         # The ridges can leave the unit interval; a score can't.
-        return np.clip(scores, 0, 1), np.array([spread, ridge_std, near_std, kind_std]), familiar
+        doubt = np.array([spread, ridge_std, near_std, kind_std, net_std])
+        return np.clip(scores, 0, 1), doubt, familiar
 
 
 class StackRouter(BaseRouter):
@@ -103,14 +107,17 @@ class StackRouter(BaseRouter):
             landmarks=landmarks,
             kinds=kinds_of(data.tasks, view.places, seed=self.seed),
         )
-        self.members_ = _fit_members(data, seen)
-        folds = group_folds(data.groups, self.folds, self.seed)
+        mu, folds = score_means(data), group_folds(data.groups, self.folds, self.seed)
+        networks = fit_networks(
+            view.design, data.scores, mu, data.groups, members=self.folds, seed=self.seed
+        )
+        self.members_ = _fit_members(data, seen, networks)
         if len(data) < FEWEST or len(folds) < 2:
             self.weights_ = np.eye(len(MEMBERS))[0]
             self.gate_ = np.zeros(2)
             self.calibration_ = fit_calibration(data.scores[:0], data.scores[:0])
             return
-        members, costs, familiar = _out_of_fold(data, view, seen, folds)
+        members, costs, familiar = _out_of_fold(data, view, seen, folds, networks)
         self.weights_ = fit_weights(members, data.scores)
         blend = np.tensordot(self.weights_, members, 1)
         low, high = np.percentile(familiar, [1, 10])
@@ -137,6 +144,7 @@ class StackRouter(BaseRouter):
         m = self.members_
         arrays = {"mu": m.mu, "weights": self.weights_, "gate": self.gate_, "n": np.asarray(m.n)}
         arrays |= pack("ridge", m.ridge) | pack("kernel", m.kernel) | pack("profiles", m.profiles)
+        arrays |= pack("mlp", m.mlp)
         arrays |= pack("calibration", self.calibration_)
         weights = {name: float(w) for name, w in zip(MEMBERS, self.weights_, strict=True)}
         return arrays, {"weights": weights, "gated": bool(self.gate_.any())}
@@ -147,6 +155,7 @@ class StackRouter(BaseRouter):
             ridge=unpack("ridge", Ridge, arrays),
             kernel=unpack("kernel", KernelRidge, arrays),
             profiles=unpack("profiles", Profiles, arrays),
+            mlp=unpack("mlp", Networks, arrays),
             n=int(expect("n", arrays["n"], Holds(low=1), np.int64)),
         )
         self.weights_ = expect_simplex("weights", arrays["weights"], len(MEMBERS))
@@ -163,29 +172,37 @@ def _draw(blend: Floats, mu: Floats, familiar: Floats, gate: Floats) -> Floats:
     return g * blend + (1 - g) * mu
 
 
-def _fit_members(data: RoutingData, seen: _Seen) -> _Members:
+def _fit_members(data: RoutingData, seen: _Seen, networks: Networks) -> _Members:
     mu = score_means(data)
     return _Members(
         mu=mu,
         ridge=fit_score_ridge(seen.design, data.scores, mu),
         kernel=fit_kernel(seen.landmarks, seen.likeness, data.scores, mu),
         profiles=fit_profiles(seen.design, seen.kinds, data.scores, mu),
+        mlp=networks,
         n=len(data),
     )
 
 
 def _out_of_fold(
-    data: RoutingData, view: View, seen: _Seen, folds: Sequence[NDArray[np.intp]]
+    data: RoutingData,
+    view: View,
+    seen: _Seen,
+    folds: Sequence[NDArray[np.intp]],
+    networks: Networks,
 ) -> tuple[Floats, Floats, Floats]:
     """Members' scores (j, n, m), costs (n, m) and familiarity (n,), each without its own fold.
 
     The encoder, the landmarks and the kinds come from all training prompts: they look at no score.
+    Of the networks each fold is told by the one that was trained without it.
     """
     scores, costs = np.zeros((len(MEMBERS), *data.scores.shape)), np.zeros(data.scores.shape)
     familiar = np.zeros(len(data))
-    for held in folds:
+    for fold, held in enumerate(folds):
         kept = np.setdiff1d(np.arange(len(data)), held)
         train, unseen = data.subset(kept), view.of(held)
-        scores[:, held], _, familiar[held] = _fit_members(train, seen.of(kept)).predict(unseen)
+        scores[:, held], _, familiar[held] = _fit_members(
+            train, seen.of(kept), networks.alone(fold)
+        ).predict(unseen)
         costs[held] = CostModel().fit(train, view.of(kept)).predict(unseen)
     return scores, costs, familiar

@@ -66,7 +66,7 @@ def test_weights_are_told_in_the_manifest(fitted, tmp_path):
     router = fitted[1]
     router.save(tmp_path / "stack")
     meta = routers.read_manifest(tmp_path / "stack").meta
-    assert list(meta["weights"]) == ["constant", "ridge", "kernel", "profiles"]
+    assert list(meta["weights"]) == ["constant", "ridge", "kernel", "profiles", "mlp"]
     assert sum(meta["weights"].values()) == pytest.approx(1)
     assert routers.load(tmp_path / "stack").recommended_worth_usd_ == router.recommended_worth_usd_
 
