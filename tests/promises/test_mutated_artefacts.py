@@ -460,6 +460,9 @@ def test_every_mutated_artefact_is_refused_with_a_reason(name, tmp_path, monkeyp
         try:
             routers.load(folder)
             read.append(f"{mutate.__name__} {at}: was read")
+        except WeightsError as error:  # the encoder that it names is not on this machine
+            if "\n" in str(error) or mutate is not another_encoder:
+                read.append(f"{mutate.__name__} {at}: {error!r:.200}")
         except ArtefactError as error:
             told = str(error)
             if "\n" in told or not told.startswith(str(folder)) or len(told) > 1_000:
