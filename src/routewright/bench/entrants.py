@@ -54,7 +54,7 @@ def entrants(names: str | Sequence[str] = "all", files: Sequence[str] = ()) -> t
 
     Args:
         names: names of registered routers; a text is split at commas; ``all`` is every one that
-            isn't a baseline.
+            isn't a baseline and doesn't fine-tune a network.
         files: ``path/to/file.py:Class`` each. The file is run: name only files that you trust.
 
     Raises:
@@ -97,7 +97,7 @@ def _sees(name: str) -> bool:
 
 
 def _learns(name: str) -> bool:
-    return _sees(name) and name not in FITTED
+    return _sees(name) and name not in FITTED and not routers.kind(name).fine_tuned
 
 
 def _source(kind: type[BaseRouter]) -> str:

@@ -50,6 +50,7 @@ _FAMILIES = {
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
     "stack": "stack:StackRouter",
+    "bert": "bert.router:BertRouter",
 }
 _LAZY = {
     "check_router": "check",

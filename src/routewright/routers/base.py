@@ -49,6 +49,7 @@ class BaseRouter(ABC):
 
     name: ClassVar[str]
     knows_only_training_prompts: ClassVar[bool] = False  # the oracle: a bound, not a router
+    fine_tuned: ClassVar[bool] = False  # a fit takes minutes and weights: asked for by name alone
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each

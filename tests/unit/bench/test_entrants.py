@@ -24,7 +24,13 @@ def test_all_are_the_routers_that_are_no_baseline():
     named = entrants("all")
     joined = {*names(named), *names(fitted_baselines(named, tasks=True))}
     blind = {"random", "cheapest", "best-single", "zero", "oracle"}
-    assert joined == set(routers.names()) - blind
+    tuned = {name for name in routers.names() if routers.kind(name).fine_tuned}
+    assert joined == set(routers.names()) - blind - tuned
+
+
+def test_a_router_that_takes_minutes_to_fit_joins_only_by_name():
+    assert "bert" not in names(entrants("all"))
+    assert names(entrants("all,bert"))[-1] == "bert"
 
 
 def test_the_order_asked_for_stays_and_nobody_comes_twice():
