@@ -54,17 +54,19 @@ def main() -> None:
         "seed": told.seed,
         "routers": {},
     }
+    replicates: dict[str, Floats] = {}
     print(f"{data.name}: {len(training)} prompts to train on, {len(testing)} to test on")
     for name in dict.fromkeys((*BESIDE, told.router)):
         own = params if name == told.router else {}
         router = routers.make(name, seed=told.seed, **own)
-        started = time.perf_counter()
+        started = time.process_time()
         router.fit(training)
-        minutes = (time.perf_counter() - started) / 60
-        figures = _figures(router, testing, draws) | {"fit_minutes": minutes}
+        minutes = (time.process_time() - started) / 60
+        figures, replicates[name] = _figures(router, testing, draws)
+        figures["fit_cpu_minutes"] = minutes
         print(
             f"{name:12} APGR {figures['apgr']:.3f} [{figures['low']:.3f}, {figures['high']:.3f}]"
-            f"  CPT50 {100 * figures['cpt50']:.1f} %  fitted in {minutes:.2f} min",
+            f"  CPT50 {100 * figures['cpt50']:.1f} %  fitted in {minutes:.2f} CPU minutes",
             flush=True,
         )
         result["routers"][name] = figures
@@ -72,6 +74,11 @@ def main() -> None:
             result |= {"params": router.params(), "latency_ms": _latency(router, testing.prompts)}
             result["curve"] = _curve(router)
     print("random       APGR 0.500")
+    result["apgr_gain"] = {}
+    for name in BESIDE:
+        gain = Estimate.of(replicates[told.router] - replicates[name])
+        result["apgr_gain"][name] = {"value": gain.value, "low": gain.low, "high": gain.high}
+        print(f"over {name:7} {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]")
     quick = result["latency_ms"]
     wall = f"p50 {quick['p50']:.1f} ms, p95 {quick['p95']:.1f} ms"
     print(f"a {WORDS}-word prompt: {wall}, median CPU {quick['cpu_p50']:.1f} ms")
@@ -101,7 +108,10 @@ def _setting(told: str) -> tuple[str, Any]:
         return name, value
 
 
-def _figures(router: BaseRouter, testing: RoutingData, draws: Draws) -> dict[str, float]:
+def _figures(
+    router: BaseRouter, testing: RoutingData, draws: Draws
+) -> tuple[dict[str, float], Floats]:
+    """Figures, and the APGR of every replicate; the first is of all prompts, each once."""
     means = router.train_means_
     strong, weak = int(means["scores"].argmax()), int(means["costs"].argmin())
     told = router.predict(testing.prompts).scores
@@ -109,8 +119,8 @@ def _figures(router: BaseRouter, testing: RoutingData, draws: Draws) -> dict[str
     if not whole.all():
         raise SystemExit("a test prompt lacks a score of the best or the cheapest model")
     pair = testing.scores[:, strong], testing.scores[:, weak], told[:, strong] - told[:, weak]
-    blocks = [apgr_replicates(*pair, weights) for weights in draws.weights()]
-    sure = Estimate.of(np.concatenate(blocks))  # the first is of all prompts, each once
+    replicates = np.concatenate([apgr_replicates(*pair, each) for each in draws.weights()])
+    sure = Estimate.of(replicates)
     brier = float(np.nanmean((told - testing.scores) ** 2))
     return {
         "apgr": sure.value,
@@ -119,7 +129,7 @@ def _figures(router: BaseRouter, testing: RoutingData, draws: Draws) -> dict[str
         "cpt50": cpt(*pair, 0.5),
         "cpt80": cpt(*pair, 0.8),
         "squared_error": brier,
-    }
+    }, replicates
 
 
 def _latency(router: BaseRouter, prompts: Any) -> dict[str, float]:
