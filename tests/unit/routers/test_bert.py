@@ -30,6 +30,7 @@ RECIPE = training.Recipe(
     epochs=2,
     batch=8,
     lr=1e-3,
+    head_lr=1e-2,
     weight_decay=0.0,
     warmup=0.1,
     freeze_layers=0,

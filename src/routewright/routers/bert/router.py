@@ -48,9 +48,10 @@ class BertRouter(BaseRouter):
         max_tokens: read of a prompt; the middle of a longer one is left out.
         epochs: passes over the training prompts at most.
         batch: prompts in one step.
-        lr: highest learning rate.
-        weight_decay: of all matrices, as in AdamW.
-        warmup: share of the steps in which the rate rises; then it falls to 0.
+        lr: highest learning rate of the encoder.
+        head_lr: highest learning rate of the head, which starts as well fitted as it can be.
+        weight_decay: of the encoder's matrices, as in AdamW.
+        warmup: share of the steps in which the rates rise; then they fall to 0.
         freeze_layers: first layers that stay as they are, with the embeddings; 0 trains all.
         relative: weight of the error of differences between models.
         folds: parts that are predicted out of fold, each by a training of its own: the fit takes
@@ -73,7 +74,8 @@ class BertRouter(BaseRouter):
         max_tokens: int = 128,
         epochs: int = 3,
         batch: int = 16,
-        lr: float = 2e-5,
+        lr: float = 5e-5,
+        head_lr: float = 5e-6,
         weight_decay: float = 0.01,
         warmup: float = 0.1,
         freeze_layers: int = 4,
@@ -87,6 +89,7 @@ class BertRouter(BaseRouter):
         self.epochs = epochs
         self.batch = batch
         self.lr = lr
+        self.head_lr = head_lr
         self.weight_decay = weight_decay
         self.warmup = warmup
         self.freeze_layers = freeze_layers
@@ -126,8 +129,9 @@ class BertRouter(BaseRouter):
         for name, low in least:
             if getattr(self, name) < low:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give {low} or more")
-        if self.lr <= 0:
-            raise ConfigError(f"lr is {self.lr}; give a rate above 0")
+        for name in ("lr", "head_lr"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give a rate above 0")
         if not 0 <= self.warmup < 1:
             raise ConfigError(f"warmup is {self.warmup}; give a share of the steps, below 1")
 

@@ -2,8 +2,9 @@
 
 A head that starts at random sends noise through the pre-trained layers until it has learned
 something, which on few prompts costs more than tuning gains. So the head is fitted first, with
-the encoder as it came, and the whole is tuned from there (LP-FT: Kumar et al. 2022, "Fine-Tuning
-can Distort Pretrained Features and Underperform Out-of-Distribution", section 4).
+the encoder as it came, and the encoder is tuned from there (LP-FT: Kumar et al. 2022, "Fine-Tuning
+can Distort Pretrained Features and Underperform Out-of-Distribution", section 4). The head then
+learns slowest: its penalties are the best leaving one out, and steps without them undo that.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Recipe:
     epochs: int
     batch: int
     lr: float
+    head_lr: float
     weight_decay: float
     warmup: float
     freeze_layers: int
@@ -78,10 +80,10 @@ def start(network: Network, seen: Examples) -> Floats:
 def epochs(network: Network, seen: Examples, recipe: Recipe) -> Iterator[float]:
     """Train in place, epoch by epoch; yields each epoch's mean loss.
 
-    The learning rate rises linearly over the share ``warmup`` of all steps, then falls to 0.
+    The learning rates rise linearly over the share ``warmup`` of all steps, then fall to 0.
     """
     network.freeze(recipe.freeze_layers)
-    optimiser: Any = torch.optim.AdamW(_groups(network, recipe), lr=recipe.lr)
+    optimiser: Any = torch.optim.AdamW(_groups(network, recipe))
     steps = recipe.epochs * -(-len(seen) // recipe.batch)
     rise = max(1.0, recipe.warmup * steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -176,9 +178,11 @@ def _batches(ids: list[Ids], size: int, rng: np.random.Generator) -> Iterator[Ro
 
 
 def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """Matrices decay; biases and scales don't."""
-    tuned = [p for p in network.parameters() if p.requires_grad]
+    """Matrices of the encoder decay; its biases and scales don't, nor does the fitted head."""
+    tuned = [p for p in network.encoder.parameters() if p.requires_grad]
+    shared: dict[str, Any] = {"lr": recipe.lr, "weight_decay": 0.0}
     return [
-        {"params": [p for p in tuned if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in tuned if p.ndim <= 1], "weight_decay": 0.0},
+        shared | {"params": [p for p in tuned if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        shared | {"params": [p for p in tuned if p.ndim <= 1]},
+        shared | {"params": list(network.head.parameters()), "lr": recipe.head_lr},
     ]
