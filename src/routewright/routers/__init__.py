@@ -59,6 +59,7 @@ _FAMILIES = {
     "mf": "factors:FactorRouter",
     "stack": "stack:StackRouter",
     "hybrid": "hybrid:HybridRouter",
+    "bert": "bert.router:BertRouter",
     "causal-llm": "causal:CausalLlmRouter",
 }
 _LAZY = {

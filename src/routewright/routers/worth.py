@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
 from routewright.errors import DataError
@@ -26,6 +27,7 @@ def recommend_worth(router: BaseRouter, data: RoutingData, *, keep: float = KEEP
     Raises:
         DataError: no prompt has every model's score and cost, or all prompts form one group.
     """
+    _complete_rows(data)  # before five fits, which may take minutes each
     predicted = router.out_of_fold_
     if predicted is None:
         predicted = out_of_fold(router, data)
@@ -59,9 +61,7 @@ def best_worth(predicted: Predictions, data: RoutingData, *, keep: float = KEEP)
     Raises:
         DataError: no prompt has every model's score and cost.
     """
-    rows = np.flatnonzero(data.complete)
-    if not rows.size:
-        raise DataError(f"{data.name}: no prompt has every model's score and cost")
+    rows = _complete_rows(data)
     scores, costs = data.scores[rows], data.costs[rows]
     told, priced = predicted.scores[rows], predicted.costs[rows]
     line = np.arange(len(rows))
@@ -80,3 +80,10 @@ def best_worth(predicted: Predictions, data: RoutingData, *, keep: float = KEEP)
     if at is None or paid[at] > (1 - SAVING) * costs[:, single].mean():
         at = cheapest_above(float(reached.max()))
     return settings[at or 0]
+
+
+def _complete_rows(data: RoutingData) -> NDArray[np.intp]:
+    rows = np.flatnonzero(data.complete)
+    if not rows.size:
+        raise DataError(f"{data.name}: no prompt has every model's score and cost")
+    return rows

@@ -32,6 +32,8 @@ def test_all_are_the_routers_that_are_no_baseline():
 def test_a_router_that_takes_minutes_to_fit_joins_only_by_name():
     assert "causal-llm" not in names(entrants("all"))
     assert names(entrants("all,causal-llm"))[-1] == "causal-llm"
+    assert "bert" not in names(entrants("all"))
+    assert names(entrants("all,bert"))[-1] == "bert"
 
 
 def test_the_order_asked_for_stays_and_nobody_comes_twice():

@@ -28,6 +28,7 @@ def test_every_promised_router_can_be_made():
         "mf",
         "stack",
         "hybrid",
+        "bert",
         "causal-llm",
     ]
     assert routers.names()[: len(promised)] == promised
