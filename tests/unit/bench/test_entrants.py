@@ -20,8 +20,8 @@ def names(found):
 
 
 def test_all_are_the_routers_that_are_no_baseline():
-    classical = ["logistic", "svm", "mlp", "irt", "forest", "boosting"]
-    assert names(entrants("all")) == ["knn", "kmeans", "ridge", "stack", *classical]
+    classical = ["knn", "kmeans", "ridge", "logistic", "svm", "mlp", "irt", "forest", "boosting"]
+    assert names(entrants("all")) == [*classical, "sw-ranking", "mf", "stack", "hybrid"]
     named = entrants("all")
     joined = {*names(named), *names(fitted_baselines(named, tasks=True))}
     blind = {"random", "cheapest", "best-single", "zero", "oracle"}

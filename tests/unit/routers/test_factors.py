@@ -10,7 +10,8 @@ import pytest
 from routewright import routers, worlds
 from routewright.errors import ConfigError, DataError, UnknownModelError
 from routewright.metrics import apgr
-from routewright.routers.check import check_batch_does_not_matter, check_router, sample_data
+from routewright.routers.check import check_router, sample_data
+from routewright.routers.checks.predicting import check_batch_does_not_matter
 from routewright.routers.factor_model import (
     Cells,
     Factors,
@@ -285,4 +286,4 @@ def test_noise_is_for_training_alone() -> None:
     router = FactorRouter(noise=5.0, encoder="hashed:4").fit(data)
     first, second = router.predict(data.prompts), router.predict(data.prompts)
     assert np.array_equal(first.scores, second.scores)
-    check_batch_does_not_matter(lambda: FactorRouter(noise=5.0, encoder="hashed:4"))
+    check_router(lambda: FactorRouter(noise=5.0, encoder="hashed:4"), [check_batch_does_not_matter])
