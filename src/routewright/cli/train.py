@@ -32,6 +32,13 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
     help="Router by name; auto compares them and takes the simplest that is as good as the best.",
 )
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the router, as encoder=minilm or epochs=4; may be repeated.",
+)
+@click.option(
     "--time-limit",
     default="10m",
     show_default=True,
@@ -50,6 +57,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 def command(
     data: Path,
     name: str,
+    settings: tuple[str, ...],
     time_limit: str,
     out: Path,
     models: str | None,
@@ -72,8 +80,11 @@ def command(
     from routewright.evaluation.checks.from_folder import prices_of
 
     limit_s = seconds(time_limit)
+    if name == AUTO and settings:
+        raise ConfigError("--set goes with a router's name; auto compares routers as they are")
+    given = {} if name == AUTO else _params(name, settings)
     if name != AUTO:
-        routers.make(name, seed=seed)  # a wrong name is told before any data is read
+        routers.make(name, seed=seed, **given)  # a mistake is told before any data is read
     table = RoutingData.load(data)
     if models:
         table = table.select_models([part.strip() for part in models.split(",") if part.strip()])
@@ -85,7 +96,7 @@ def command(
     comparison = None
     if name == AUTO:
         name, comparison = _chosen(training, groups[rows], limit_s, seed)
-    router = routers.make(name, seed=seed)
+    router = routers.make(name, seed=seed, **given)
     started = time.monotonic()
     router.fit(training)
     if router.recommended_worth_usd_ is None and not router.knows_only_training_prompts:
@@ -117,6 +128,30 @@ def command(
     )
     if worth is not None:
         click.echo(f"recommended willingness to pay: ${worth:.3g} for one whole unit of score")
+
+
+def _params(name: str, settings: tuple[str, ...]) -> dict[str, Any]:
+    """What --set gave, as the router's constructor wants it.
+
+    Raises:
+        ConfigError: no equals sign, or a value of the wrong type.
+    """
+    from routewright import routers
+    from routewright.routers.artefact import typed_params
+
+    told: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {setting}: write NAME=VALUE, as encoder=minilm")
+        try:
+            told[key] = msgspec.json.decode(value)
+        except msgspec.DecodeError:  # a plain word
+            told[key] = value
+    try:
+        return typed_params(routers.kind(name), told)
+    except ValueError as error:
+        raise ConfigError(f"router {name!r}: {error}") from error
 
 
 def seconds(told: str) -> float:

@@ -128,3 +128,28 @@ def test_times_are_read(told: str, expected: float) -> None:
 def test_what_is_no_time_is_refused(told: str) -> None:
     with pytest.raises(ConfigError, match="like 90s, 10m or 2h"):
         seconds(told)
+
+
+def test_a_routers_parameters_are_set_by_name(tmp_path: Path) -> None:
+    worlds.cluster_bernoulli(seed=3).draw(60, seed=1).save(tmp_path / "data")
+    arguments = [str(tmp_path / "data"), "--router", "knn", "--out", str(tmp_path / "router")]
+    done = CliRunner().invoke(command, [*arguments, "--set", "k=7", "--set", "encoder=hashed:8"])
+    assert done.exit_code == 0, done.output
+    params = json.loads((tmp_path / "router" / "manifest.json").read_text())["params"]
+    assert (params["k"], params["encoder"]) == (7, "hashed:8")
+
+
+@pytest.mark.parametrize(
+    ("router", "setting", "says"),
+    [
+        ("knn", "k", "write NAME=VALUE"),
+        ("knn", "k=many", "router 'knn': params.k"),
+        ("knn", "neighbours=7", "neighbours"),
+        ("auto", "k=7", "goes with a router's name"),
+    ],
+)
+def test_a_wrong_parameter_is_told_before_data_is_read(router, setting, says) -> None:
+    arguments = ["nowhere", "--router", router, "--out", "x", "--set", setting]
+    done = CliRunner().invoke(command, arguments)
+    assert isinstance(done.exception, ConfigError)
+    assert says in str(done.exception)

@@ -17,7 +17,7 @@ from routewright.routers.table import score_means
 from routewright.types import Prompt
 
 _ORDER_GAP = 0.25  # mean difference of scores that another order of rows may make
-_COLUMN_GAP = 0.1  # the same of columns: random starts of a network follow the columns
+_COLUMN_GAP = 0.15  # the same of columns: random starts of a network follow the columns
 _LUCK_GAP = 0.2  # mean distance to the training means where labels are luck
 
 
