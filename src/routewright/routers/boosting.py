@@ -118,6 +118,7 @@ class BoostingRouter(GroveRouter):
     """
 
     name = "boosting"
+    complexity = 48
 
     def __init__(
         self,

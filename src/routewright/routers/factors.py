@@ -59,6 +59,7 @@ class FactorRouter(BaseRouter):
     """
 
     name = "mf"
+    complexity = 36
 
     def __init__(
         self,

@@ -81,6 +81,7 @@ class ForestRouter(GroveRouter):
     """
 
     name = "forest"
+    complexity = 47
 
     def __init__(
         self, *, trees: int = 100, leaf: int = 20, encoder: str = DEFAULT, seed: int = 0

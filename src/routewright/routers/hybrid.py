@@ -93,6 +93,7 @@ class HybridRouter(StackRouter):
     """
 
     name = "hybrid"
+    complexity = 60
 
     space_: AnalysedSpace
     analyst: Analyst | None = None

@@ -113,6 +113,7 @@ class IrtRouter(BaseRouter):
     """
 
     name = "irt"
+    complexity = 34
 
     def __init__(
         self, *, skills: int = 16, members: int = 5, encoder: str = DEFAULT, seed: int = 0

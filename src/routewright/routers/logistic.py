@@ -108,6 +108,7 @@ class LogisticRouter(BaseRouter):
     """
 
     name = "logistic"
+    complexity = 22
 
     def __init__(
         self, *, alpha: float | None = None, encoder: str = DEFAULT, seed: int = 0

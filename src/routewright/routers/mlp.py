@@ -135,6 +135,7 @@ class MlpRouter(BaseRouter):
     """
 
     name = "mlp"
+    complexity = 46
 
     def __init__(
         self,

@@ -98,6 +98,7 @@ class RankingRouter(BaseRouter):
     """
 
     name = "sw-ranking"
+    complexity = 45
 
     def __init__(
         self,

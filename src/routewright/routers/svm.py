@@ -88,6 +88,7 @@ class SvmRouter(RidgeRouter):
     """
 
     name = "svm"
+    complexity = 24
 
     def __init__(
         self,
