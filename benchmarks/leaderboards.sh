@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Routers on published outcomes: three leaderboards, 5 seeds. ROUTEWRIGHT_DATA names the folder that
 # holds routerbench, routellm_gsm8k and routellm_mmlu in long format. Tables land in
-# benchmarks/results, pages and fits in runs/; an hour and a half on two cores, resumable.
+# benchmarks/results, pages and fits in runs/; an hour on two cores, resumable.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${ROUTEWRIGHT_DATA:?set it to the folder that holds routerbench, routellm_gsm8k, …}"
@@ -21,4 +21,4 @@ board small_leaderboard --data "$gsm8k" --data "$rb" --routers all --regimes in-
 board mmlu_leaderboard --data "$mmlu" --routers ridge,stack,mlp,forest,knn,sw-ranking \
   --regimes in-distribution
 # Topics that nobody trained on.
-board shift_leaderboard --data "$rb" --data "$mmlu" --routers ridge,stack --regimes leave-one-task-out
+board shift_leaderboard --data "$rb" --routers ridge,stack --regimes leave-one-task-out

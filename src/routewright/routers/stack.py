@@ -74,12 +74,12 @@ class _Members:
 class StackRouter(BaseRouter):
     """Stacked ensemble with a constant member.
 
-    Weights come from out-of-fold predictions over group folds, for which everything, the
-    encoder included, is fitted anew without the fold. From 1,000 labelled prompts on every
-    weight is learned; below, the members' shares are fixed and only the constant's is learned.
-    Scores are calibrated per model on the same out-of-fold blend: no member saw the prompt that
-    it is judged on, and no labelled prompt is spent on calibration alone. The recommended
-    worth is read off the same predictions.
+    Weights come from out-of-fold predictions over group folds, for which whatever looks at
+    scores is fitted anew without the fold; encoder, landmarks and clusters look at none and are
+    made once. The fewer the labels, the nearer the learners' shares stay to equal ones. Scores are
+    calibrated per model on the same out-of-fold blend: no member saw the prompt that it is judged
+    on, and no labelled prompt is spent on calibration alone. The recommended worth is read off
+    the same predictions.
 
     Args:
         folds: out-of-fold folds.
