@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from routewright.encoders.hashed import HALF_CAP
+from routewright.encoders.hashed import both_ends_of
 from routewright.encoders.memo import each_text
+from routewright.encoders.tokens import plain_tokens
 
 FEATURES = (
     "log_chars",  # of the whole text, also beyond what is read
@@ -47,11 +48,11 @@ FEATURES = (
 
 # Counting single characters and looking words up in sets costs a fraction of what patterns do.
 _WORD = re.compile(r"\w+")
-_ASCII_WORD = re.compile(r"\w+", re.ASCII)
 _NUMBER = re.compile(r"\d+")
 _OPERATORS = "+*/=<>^×÷%−"
 _MINUS = re.compile(r"(?<=[\s\d)])-(?=[\s\d(])")
 _CODE = frozenset({"def", "return", "print", "import", "class", "function", "var", "SELECT"})
+_CODE_WORDS = frozenset(word.lower() for word in _CODE)
 _LOOP = re.compile(r"\bfor \w+ in\b")
 _OPTION = re.compile(r"(?:^|[\s(])[A-J][).:](?=\s)", re.MULTILINE)
 _QUOTES = '"“”«»`'
@@ -79,7 +80,7 @@ _SPACES = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"  # what str.isspace counts among AS
 def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
     """The ``FEATURES`` of each text (n, f), finite for any string.
 
-    Only the first and the last ``HALF_CAP`` characters are read, as by the encoder; the length
+    Only the first and the last 4,000 characters are read, as by the encoder; the length
     is that of the whole.
     """
     rows = [_features(text) for text in texts]
@@ -88,21 +89,20 @@ def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
 
 @each_text
 def _features(whole: str) -> list[float]:
-    text = whole
-    if len(text) > 2 * HALF_CAP:
-        text = f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
+    text = both_ends_of(whole)
     chars = max(len(text), 1)
     plain = text.lower()
     words = text.split()
-    cased = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
-    lower = {word.lower() for word in cased}
+    lower = set(plain_tokens(text)) if text.isascii() else set(_WORD.findall(plain))
     lines = text.strip().split("\n")
     numbers = _NUMBER.findall(text)
     digits = sum(map(len, numbers))
     letters, capitals, spaces, wide = _kinds(text)
     operators = _count(_OPERATORS, text) + (len(_MINUS.findall(text)) if "-" in text else 0)
     brackets = _count("{}", text)
-    code = sum(word in _CODE for word in cased) + brackets + text.count(";") + text.count("==")
+    code = brackets + text.count(";") + text.count("==")
+    if not lower.isdisjoint(_CODE_WORDS):
+        code += sum(word in _CODE for word in _WORD.findall(text))
     code += len(_LOOP.findall(text)) if "for " in text else 0
     return [
         math.log1p(len(whole)),

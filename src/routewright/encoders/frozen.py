@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.cache import cached_rows
-from routewright.encoders.hashed import HALF_CAP
+from routewright.encoders.hashed import both_ends_of
 from routewright.errors import ArtefactError, ConfigError
 
 Float32 = NDArray[np.float32]
@@ -107,9 +107,8 @@ class FrozenEncoder(ABC):
 def as_read(text: str) -> str:
     """The text without its middle where it is long, without halves of characters; may be ""."""
     text = text.strip()
-    if len(text) > 2 * HALF_CAP:
-        text = f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
-    return text.encode("utf-8", "replace").decode()
+    text = both_ends_of(text)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def both_ends(tokens: Sequence[int], limit: int) -> list[int]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.memo import each_text
+from routewright.encoders.tokens import plain_tokens
 from routewright.errors import require
 
 Float32 = NDArray[np.float32]
@@ -30,7 +31,6 @@ _BUCKETS = 1 << 20
 _TOKEN = re.compile(
     r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
 )
-_ASCII_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)  # the same of plain text, sooner
 _DIGIT = re.compile(r"\d")
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, bits well mixed: 2**64 / golden ratio
 _BASE = np.uint64(0x100000001B3)
@@ -38,21 +38,25 @@ _BASE = np.uint64(0x100000001B3)
 
 def normalise(text: str) -> str:
     """The text as training and serving see it: two ends, one space, no case, digits as 0."""
-    if len(text) > 2 * HALF_CAP:
-        text = f"{text[:HALF_CAP]} {text[-HALF_CAP:]}"
-    return _DIGIT.sub("0", " ".join(text.casefold().split()))
+    return _DIGIT.sub("0", " ".join(both_ends_of(text).casefold().split()))
+
+
+def both_ends_of(text: str) -> str:
+    """The text without its middle, where it is long."""
+    return text if len(text) <= 2 * HALF_CAP else f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
 
 
 @lru_cache(maxsize=20_000)
 def _crc(token: str) -> int:
-    return crc32(token.encode("utf-8", "surrogatepass"))
+    """Of a token with its digits as 0."""
+    return crc32(_DIGIT.sub("0", token).encode("utf-8", "surrogatepass"))
 
 
 @each_text
 def word_buckets(text: str) -> NDArray[np.intp]:
     """Buckets of the word 1- and 2-grams, with repeats."""
-    plain = normalise(text)
-    tokens = (_ASCII_TOKEN if plain.isascii() else _TOKEN).findall(plain)
+    plain = text.isascii()
+    tokens = plain_tokens(both_ends_of(text)) if plain else _TOKEN.findall(normalise(text))
     words = np.array([_crc(token) for token in tokens], dtype=np.uint64)
     return np.concatenate([_windows(words, size, salt=size) for size in (1, 2)])
 

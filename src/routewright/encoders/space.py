@@ -69,9 +69,10 @@ class View:
         better than either. At most of unit length: shorter where no word is known, so that such
         a prompt is near to nothing.
         """
-        length = np.linalg.norm(self.features, axis=1, keepdims=True)
+        length: Floats = np.sqrt((self.features**2).sum(axis=1, keepdims=True))
         form = self.features / np.maximum(length, 1e-9) * _FORM
-        return (np.hstack([self.embeddings, form]) / np.hypot(1.0, _FORM)).astype(np.float32)
+        beside = np.hstack([self.embeddings, form.astype(np.float32)])
+        return beside * np.float32(1 / np.hypot(1.0, _FORM))
 
 
 def text_digests(texts: Sequence[str]) -> Digests:

@@ -7,6 +7,7 @@ from all-MiniLM-L6-v2 (Apache-2.0) by ``tools/static_table.py``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -46,12 +47,12 @@ class StaticEncoder(FrozenEncoder):
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> Float32:
-        word = self._table.word
-        rows = [word(each) for each in words(text)]
-        if not rows:
+        counted = Counter(words(text))
+        if not counted:
             return np.zeros(DIMENSIONS, dtype=np.float32)
+        rows = np.concatenate(list(map(self._table.word, counted))).reshape(-1, DIMENSIONS)
         # The sum points where the mean does.
-        return np.concatenate(rows).reshape(-1, DIMENSIONS).sum(axis=0)
+        return np.array(list(counted.values()), dtype=np.float32) @ rows
 
 
 class _Table:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from routewright.encoders.tokens import plain_tokens
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
-_ASCII_WORD = re.compile(r"[a-z0-9]+|[^\w\s]|_", re.ASCII)  # the same of plain text, sooner
 _LONGEST = 100  # characters: what is longer is no word
 
 
-def words(text: str) -> list[str]:
+def words(text: str) -> Sequence[str]:
     """The words and signs of a text in lower case, in order."""
-    text = text.lower()
-    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+    if not text.isascii():
+        return _WORD.findall(text.lower())
+    tokens = plain_tokens(text)
+    if "_" not in text:
+        return tokens
+    return [word for token in tokens for word in _WORD.findall(token)]
 
 
 def pieces(word: str, vocabulary: Mapping[str, int]) -> list[int]:

@@ -119,7 +119,7 @@ class StackRouter(BaseRouter):
             return
         members, costs, familiar = _out_of_fold(data, view, seen, folds, networks)
         self.weights_ = fit_weights(members, data.scores)
-        blend = np.tensordot(self.weights_, members, 1)
+        blend = _mixed(self.weights_, members)
         low, high = np.percentile(familiar, [1, 10])
         gated = _draw(blend, members[0], familiar, np.array([low, high]))
         wins = relative_error(gated, data.scores) <= relative_error(blend, data.scores)
@@ -134,11 +134,11 @@ class StackRouter(BaseRouter):
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
         scores, std, familiar = self.members_.predict(view)
-        blend = np.tensordot(self.weights_, scores, 1)
+        blend = _mixed(self.weights_, scores)
         # Each member's own doubt, and how far the members disagree.
         doubt = std**2 + (scores - blend) ** 2
         blend = _draw(blend, scores[0], familiar, self.gate_)
-        return self.calibration_.apply(blend), np.sqrt(np.tensordot(self.weights_, doubt, 1))
+        return self.calibration_.apply(blend), np.sqrt(_mixed(self.weights_, doubt))
 
     def _state(self) -> tuple[Arrays, Meta]:
         m = self.members_
@@ -206,3 +206,8 @@ def _out_of_fold(
         ).predict(unseen)
         costs[held] = CostModel().fit(train, view.of(kept)).predict(unseen)
     return scores, costs, familiar
+
+
+def _mixed(weights: Floats, members: Floats) -> Floats:
+    """Σ w_j f_j of members (j, n, m); np.tensordot takes ten times as long for one prompt."""
+    return (weights @ members.reshape(len(weights), -1)).reshape(members.shape[1:])
