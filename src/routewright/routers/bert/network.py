@@ -1,4 +1,4 @@
-"""torch: an encoder, its pooled vectors beside the features, and a linear head."""
+"""torch: an encoder, its pooled vectors beside the text space, and a linear head."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Examples:
 
     Attributes:
         ids: token ids of each prompt.
-        form: its standardised features (n, f), float32.
+        form: what is known of it besides, of like scale: ``View.design`` (n, f), float32.
         scores: (n, m), NaN where unknown, float32.
     """
 
@@ -51,13 +51,15 @@ class Network(torch.nn.Module):
     The head sees the last layer, which knows what the words mean together, and the embedding
     layer, which still knows the words (first and last layer: Li et al. 2020, "On the Sentence
     Embeddings from Pre-trained Language Models", section 4). Each is brought to the length √d, as
-    ``View.design`` does it, and so is of like scale as the features, which tell what an encoder
-    sees badly or not at all (how long the whole text is, say). The head starts at the training
-    means.
+    ``View.design`` does it, and so is of like scale as what is known of the prompt besides: the
+    vector of the text space, which knows the words of these prompts, and features, which tell
+    what an encoder sees badly (how long the whole text is, say). A linear part that remembers
+    words beside a deep one that generalises is the idea of Cheng et al. 2016, "Wide & Deep
+    Learning for Recommender Systems". The head starts at the training means.
 
     Args:
         folder: of the pre-trained encoder.
-        width: features of a prompt, f.
+        width: numbers known of a prompt besides, f.
         means: training means of the scores (m,).
     """
 
@@ -78,7 +80,7 @@ class Network(torch.nn.Module):
             self.head.bias.copy_(torch.as_tensor(intercept))
 
     def design(self, ids: torch.Tensor, mask: torch.Tensor, form: torch.Tensor) -> torch.Tensor:
-        """What the head sees (n, 2d + f) of padded ids and their mask (n, t), features (n, f)."""
+        """What the head sees (n, 2d + f) of padded ids and their mask (n, t), form (n, f)."""
         told = self.encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         words, last = told.hidden_states[0], told.last_hidden_state
         weights = mask.unsqueeze(-1).to(last.dtype)
@@ -115,7 +117,7 @@ def longest(folder: Path) -> int:
 
 
 def padded(network: Network, examples: Examples, rows: Rows) -> tuple[torch.Tensor, ...]:
-    """Ids, mask and features of some rows, padded to the longest of them."""
+    """Ids, mask and form of some rows, padded to the longest of them."""
     texts: list[Ids] = [examples.ids[row] for row in rows.tolist()]
     ids = np.zeros((len(texts), max(map(len, texts))), dtype=np.int64)
     mask = np.zeros_like(ids)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
-from routewright.encoders import View
-from routewright.encoders.features import FEATURES
+from routewright.encoders import DEFAULT, View
 from routewright.errors import ConfigError, require
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta, Predictions
 from routewright.routers.bert.folder import model_folder
@@ -35,12 +34,13 @@ class BertRouter(BaseRouter):
 
     RouteLLM trains one classifier of win, tie and loss for a pair; here each model has its own
     score, so that any policy applies, and the loss weighs what a choice hangs on: the differences
-    between models at one prompt. The head starts as a linear fit to the encoder as it came, and
-    the last layers are tuned from there. Out-of-fold predictions of the training prompts choose
-    between the training means, the linear fit and the epochs, calibrate the scores and say how
-    sure they are; the network that is kept learns from all prompts, up to the stage chosen.
-    Training needs torch; the trained network is kept as ONNX and served by onnxruntime, prompt
-    by prompt.
+    between models at one prompt. The head sees the encoder's vectors beside those of the text
+    space; it starts as a linear fit to all of them, and the last layers are tuned from there.
+    Out-of-fold predictions of the training prompts choose between the training means, the linear
+    fit and the epochs, calibrate the scores and say how sure they are; the network that is kept
+    learns from all prompts, up to the stage chosen. (The text space itself has read all training
+    prompts, without labels.) Training needs torch; the trained network is kept as ONNX and served
+    by onnxruntime, prompt by prompt.
 
     Args:
         model: the encoder: "minilm" (22.7 million parameters), a folder, or
@@ -56,6 +56,8 @@ class BertRouter(BaseRouter):
         relative: weight of the error of differences between models.
         folds: parts that are predicted out of fold, each by a training of its own: the fit takes
             about as long as ``folds`` trainings on all prompts.
+        encoder: turns text into the vectors that the head sees beside the tuned one; "" leaves
+            them out.
         seed: of folds, the order of prompts and dropout.
     """
 
@@ -74,16 +76,17 @@ class BertRouter(BaseRouter):
         max_tokens: int = 128,
         epochs: int = 3,
         batch: int = 16,
-        lr: float = 5e-5,
-        head_lr: float = 5e-6,
+        lr: float = 2e-5,
+        head_lr: float = 2e-6,
         weight_decay: float = 0.01,
         warmup: float = 0.1,
         freeze_layers: int = 4,
         relative: float = 2.0,
         folds: int = 3,
+        encoder: str = DEFAULT,
         seed: int = 0,
     ) -> None:
-        super().__init__(encoder="", seed=seed)
+        super().__init__(encoder=encoder, seed=seed)
         self.model = model
         self.max_tokens = max_tokens
         self.epochs = epochs
@@ -154,11 +157,11 @@ class BertRouter(BaseRouter):
             )
 
         def make(means: Floats) -> network.Network:
-            return network.Network(folder, len(FEATURES), means)
+            return network.Network(folder, view.design.shape[1], means)
 
         ids = self._tokens().ids([prompt.text for prompt in data.prompts])
         examples = network.Examples(
-            ids, view.features.astype(np.float32), data.scores.astype(np.float32)
+            ids, view.design.astype(np.float32), data.scores.astype(np.float32)
         )
         recipe = training.Recipe(
             **{field.name: getattr(self, field.name) for field in fields(training.Recipe)}
@@ -182,7 +185,7 @@ class BertRouter(BaseRouter):
         self._scorer = Scorer(self._graph, self._tokens())
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
-        raw = self._scorer.raw([prompt.text for prompt in view.prompts], view.features)
+        raw = self._scorer.raw([prompt.text for prompt in view.prompts], view.design)
         told = self.calibration_.apply(raw)
         return told, self.doubt_.of(told)
 

@@ -38,7 +38,7 @@ def session(graph: Bytes) -> Any:
 
 
 def run(session: Any, ids: Ids, form: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scores (1, m) of one prompt, from its token ids (t,) and features (f,)."""
+    """Scores (1, m) of one prompt, from its token ids (t,) and form (f,)."""
     return session.run([OUTPUT], dict(zip(INPUTS, (ids[None], form[None]), strict=True)))[0]
 
 
@@ -62,7 +62,7 @@ class Scorer:
         self._tokens = tokens
 
     def raw(self, texts: Sequence[str], form: Floats) -> Floats:
-        """Scores before calibration (n, m), not clipped, of texts and their features (n, f)."""
+        """Scores before calibration (n, m), not clipped, of texts and their form (n, f)."""
         rows = [
             run(self._session, ids, row)
             for ids, row in zip(self._tokens.ids(texts), form.astype(np.float32), strict=True)
