@@ -7,6 +7,7 @@ a prefix cache (vLLM, llama.cpp, the large providers) reads the question once.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -30,7 +31,7 @@ _ROLE = "Reply with the mark alone: one digit, no other word."
 _SPACES = " \t\n▁Ġ"  # the last two are how tokenizers write a space before a word
 
 
-class EndpointModel:
+class EndpointModel(ABC):
     """What endpoints have in common; ``logprobs`` and ``text`` differ in what they read.
 
     Args:
@@ -80,8 +81,9 @@ class EndpointModel:
             return told | {"messages": turns}
         return told | {"prompt": text}
 
+    @abstractmethod
     def _row(self, choice: Mapping[str, Any]) -> Floats:
-        raise NotImplementedError
+        """Probabilities of the labels in one answer; NaN where it holds none."""
 
 
 class LogprobModel(EndpointModel):
