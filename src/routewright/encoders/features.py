@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +47,15 @@ FEATURES = (
 """Names of the columns, in order."""
 
 # Counting single characters and looking words up in sets costs a fraction of what patterns do.
+# A pattern that begins with what it looks for is quick; what stands before it is looked at after.
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
 _OPERATORS = "+*/=<>^×÷%−"
-_MINUS = re.compile(r"(?<=[\s\d)])-(?=[\s\d(])")
-_CODE = frozenset({"def", "return", "print", "import", "class", "function", "var", "SELECT"})
+_MINUS = re.compile(r"-(?=[\s\d(])")
+_CODE = ("def", "return", "print", "import", "class", "function", "var", "SELECT")
 _CODE_WORDS = frozenset(word.lower() for word in _CODE)
-_LOOP = re.compile(r"\bfor \w+ in\b")
-_OPTION = re.compile(r"(?:^|[\s(])[A-J][).:](?=\s)", re.MULTILINE)
+_LOOP = re.compile(r"for \w+ in\b")
+_OPTION = re.compile(r"[A-J][).:](?=\s)")
 _QUOTES = '"“”«»`'
 _ONLY = frozenset({"only", "alone"})
 _ONLY_SAID = (
@@ -74,6 +75,7 @@ _SHOTS = re.compile(r"^\s*(?:answer|a|output)\s*:\s*\S", re.MULTILINE)
 _LIST = frozenset({"list", "sort", "order", "each", "comma", "separated"})
 _LETTERS = string.ascii_letters.encode()
 _SMALL = string.ascii_lowercase.encode()
+_NO_DIGIT = bytes(at if chr(at) in string.digits else ord(" ") for at in range(256))
 _SPACES = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"  # what str.isspace counts among ASCII
 
 
@@ -95,20 +97,20 @@ def _features(whole: str) -> list[float]:
     words = text.split()
     lower = set(plain_tokens(text)) if text.isascii() else set(_WORD.findall(plain))
     lines = text.strip().split("\n")
-    numbers = _NUMBER.findall(text)
+    numbers = _numbers(text)
     digits = sum(map(len, numbers))
     letters, capitals, spaces, wide = _kinds(text)
-    operators = _count(_OPERATORS, text) + (len(_MINUS.findall(text)) if "-" in text else 0)
+    operators = _count(_OPERATORS, text) + _after(_ends_a_term, _MINUS, text)
     brackets = _count("{}", text)
     code = brackets + text.count(";") + text.count("==")
     if not lower.isdisjoint(_CODE_WORDS):
-        code += sum(word in _CODE for word in _WORD.findall(text))
-    code += len(_LOOP.findall(text)) if "for " in text else 0
+        code += sum(_words(word, text) for word in _CODE if word.lower() in lower)
+    code += _after(_ends_a_word, _LOOP, text)
     return [
         math.log1p(len(whole)),
         math.log1p(len(words)),
         math.log1p(len(lines)),
-        sum(map(len, words)) / max(len(words), 1),
+        (len(text) - spaces) / max(len(words), 1),
         digits / chars,
         capitals / chars,
         wide / chars,
@@ -119,7 +121,7 @@ def _features(whole: str) -> list[float]:
         math.log1p(text.count("?")),
         math.log1p(code),
         float("```" in text or "\n    " in text),
-        math.log1p(len(_OPTION.findall(text))),
+        math.log1p(_after(_opens, _OPTION, text)),
         math.log1p(brackets + _count("[]", text) + text.count('":')),
         math.log1p(_count(_QUOTES, text)),
         float(not lower.isdisjoint(_ONLY) or any(said in plain for said in _ONLY_SAID)),
@@ -134,6 +136,41 @@ def _features(whole: str) -> list[float]:
 
 def _count(characters: str, text: str) -> int:
     return sum(map(text.count, characters))
+
+
+def _numbers(text: str) -> Sequence[str | bytes]:
+    """The runs of digits."""
+    if text.isascii():
+        return text.encode().translate(_NO_DIGIT).split()
+    return _NUMBER.findall(text)
+
+
+def _after(fits: Callable[[str], bool], pattern: re.Pattern[str], text: str) -> int:
+    """How often a pattern is found behind a character that fits ("" at the beginning)."""
+    found = pattern.finditer(text)
+    return sum(fits(text[max(at.start() - 1, 0) : at.start()]) for at in found)
+
+
+def _opens(before: str) -> bool:
+    return not before or before == "(" or before.isspace()
+
+
+def _ends_a_term(before: str) -> bool:
+    return before == ")" or before.isspace() or before.isdecimal()
+
+
+def _ends_a_word(before: str) -> bool:
+    return not (before == "_" or before.isalnum())
+
+
+def _words(word: str, text: str) -> int:
+    """How often a word stands in a text by itself."""
+    count, at = 0, text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        count += _ends_a_word(text[max(at - 1, 0) : at]) and _ends_a_word(text[end : end + 1])
+        at = text.find(word, end)
+    return count
 
 
 def _kinds(text: str) -> tuple[int, int, int, int]:

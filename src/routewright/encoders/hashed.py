@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Self
 from zlib import crc32
 
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.memo import each_text
-from routewright.encoders.tokens import plain_tokens
+from routewright.encoders.tokens import Remembered, plain_tokens
 from routewright.errors import require
 
 Float32 = NDArray[np.float32]
@@ -46,10 +45,12 @@ def both_ends_of(text: str) -> str:
     return text if len(text) <= 2 * HALF_CAP else f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
 
 
-@lru_cache(maxsize=20_000)
 def _crc(token: str) -> int:
     """Of a token with its digits as 0."""
     return crc32(_DIGIT.sub("0", token).encode("utf-8", "surrogatepass"))
+
+
+_crcs = Remembered(_crc)
 
 
 @each_text
@@ -57,7 +58,7 @@ def word_buckets(text: str) -> NDArray[np.intp]:
     """Buckets of the word 1- and 2-grams, with repeats."""
     plain = text.isascii()
     tokens = plain_tokens(both_ends_of(text)) if plain else _TOKEN.findall(normalise(text))
-    words = np.array([_crc(token) for token in tokens], dtype=np.uint64)
+    words = np.fromiter(map(_crcs.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
     return np.concatenate([_windows(words, size, salt=size) for size in (1, 2)])
 
 
@@ -164,7 +165,7 @@ class HashedEncoder:
             raise ValueError("expected weights and components in single precision")
         if components.ndim != 2 or {len(weights), len(components)} != {count}:
             raise ValueError(f"expected a weight and a component for each of {count} n-grams")
-        encoder = cls(dimensions=arrays["components"].shape[1])
+        encoder = cls(components.shape[1], letters=bool(len(arrays["letters"])))
         encoder._learn(arrays["words"], arrays["letters"], arrays["weights"])
         encoder.components_ = arrays["components"]
         return encoder

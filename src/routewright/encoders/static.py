@@ -7,10 +7,10 @@ from all-MiniLM-L6-v2 (Apache-2.0) by ``tools/static_table.py``.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from routewright.encoders.frozen import FrozenEncoder, fingerprint_of
+from routewright.encoders.tokens import Remembered
 from routewright.encoders.wordpiece import pieces, words
 
 Float32 = NDArray[np.float32]
@@ -26,7 +27,7 @@ Float32 = NDArray[np.float32]
 TABLE = Path(__file__).with_name("static.safetensors")
 DIMENSIONS = 256
 
-_REMEMBERED = 20_000  # words, of a kilobyte each
+_ZERO = np.float32(8)  # the code of nought
 _RULES = 1  # counted up when words are cut otherwise: the same table then gives other vectors
 
 
@@ -47,32 +48,33 @@ class StaticEncoder(FrozenEncoder):
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> Float32:
-        counted = Counter(words(text))
-        if not counted:
-            return np.zeros(DIMENSIONS, dtype=np.float32)
-        rows = np.concatenate(list(map(self._table.word, counted))).reshape(-1, DIMENSIONS)
         # The sum points where the mean does.
-        return np.array(list(counted.values()), dtype=np.float32) @ rows
+        return self._table.sum_of(words(text))
 
 
 class _Table:
-    """The table as it stands in the file, and the vectors of words met so far."""
+    """The table as it stands in the file: two codes of four bits in a byte, a scale for each row.
+
+    A text's sum is taken on the codes, so that nothing is unpacked but what the text needs.
+    """
 
     def __init__(self, packed: bytes) -> None:
         arrays = load(packed)
         self.digest = sha256(packed).hexdigest()
-        self._codes, self._scales = arrays["codes"], arrays["scales"]
+        self._codes = arrays["codes"]
+        self._scales = arrays["scales"].astype(np.float32)
         listed = arrays["pieces"].tobytes().decode().split("\n")
-        self._rows = {piece: row for row, piece in enumerate(listed)}
-        self.word = lru_cache(maxsize=_REMEMBERED)(self._word)
+        rows = {piece: row for row, piece in enumerate(listed)}
+        self._pieces = Remembered(lambda word: pieces(word, rows))
 
-    def _word(self, word: str) -> Float32:
-        """Sum of the vectors of a word's pieces (256,)."""
-        rows = pieces(word, self._rows)
-        halves = self._codes[rows]
-        codes = np.empty((len(rows), DIMENSIONS), dtype=np.float32)
-        codes[:, ::2], codes[:, 1::2] = halves >> 4, halves & 15
-        return ((codes - 8) * self._scales[rows].astype(np.float32)[:, None]).sum(axis=0)
+    def sum_of(self, words: Sequence[str]) -> Float32:
+        """Sum of the vectors of the words' pieces (256,)."""
+        rows = np.fromiter(chain.from_iterable(map(self._pieces.__getitem__, words)), dtype=np.intp)
+        halves, scales = self._codes[rows], self._scales[rows]
+        summed = np.empty(DIMENSIONS, dtype=np.float32)
+        summed[::2] = scales @ (halves >> 4).astype(np.float32)
+        summed[1::2] = scales @ (halves & 15).astype(np.float32)
+        return summed - _ZERO * scales.sum()
 
 
 @cache

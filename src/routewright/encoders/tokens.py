@@ -7,7 +7,11 @@ where their rules agree: such a text is cut once, and the next reader finds the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 _TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)
 
@@ -20,3 +24,25 @@ def plain_tokens(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def _cut(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(text.lower()))
+
+
+class Remembered(dict[str, Value]):
+    """What a function makes of a word, made once: ``remembered[word]``.
+
+    A look-up takes half of what ``functools.lru_cache`` takes, and a prompt has hundreds of words.
+    A full one starts again.
+
+    Args:
+        make: value of a word.
+        most: words kept.
+    """
+
+    def __init__(self, make: Callable[[str], Value], most: int = 20_000) -> None:
+        super().__init__()
+        self._make, self._most = make, most
+
+    def __missing__(self, word: str) -> Value:
+        if len(self) >= self._most:
+            self.clear()
+        value = self[word] = self._make(word)
+        return value

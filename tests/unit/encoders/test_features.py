@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,19 @@ def test_no_hyphenated_word_is_a_minus():
 
 def test_length_counts_the_whole_of_a_huge_text():
     assert read("x" * 1_000_000, "log_chars") == pytest.approx(np.log1p(1_000_000), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("operators", "5 - 3, f(x) - 1, é-5, a-b", 2),
+        ("code_signs", "print the printer _print print() blueprint SELECT select", 3),
+        ("code_signs", "for x in y, therefor x in y", 1),
+        ("options", "A. one (B) two xC) three D.four\nE: five", 3),
+        ("log_numbers", "12 and 3.45, not ² or x", 3),
+        ("log_numbers", "é ١٢ and 7", 2),
+    ],
+)
+def test_signs_count_where_they_stand_alone(name: str, text: str, count: int) -> None:
+    told = text_features([text])[0, FEATURES.index(name)]
+    assert told == pytest.approx(math.log1p(count))

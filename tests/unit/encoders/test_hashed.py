@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from routewright.encoders import hashed
 from routewright.encoders.hashed import (
     HALF_CAP,
     HashedEncoder,
@@ -84,6 +85,13 @@ def test_ngrams_are_counted():
 
 def test_restored_encodes_the_same(encoder):
     again = HashedEncoder.restore(encoder.state())
+    assert np.array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
+
+
+def test_one_of_words_alone_reads_no_letters_when_restored(monkeypatch):
+    encoder = HashedEncoder(dimensions=8, letters=False).fit(TEXTS)
+    again = HashedEncoder.restore(encoder.state())
+    monkeypatch.setattr(hashed, "letter_buckets", None)
     assert np.array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
 
 
