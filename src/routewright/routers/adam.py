@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Params = tuple[Floats, ...]
+Reals = NDArray[np.floating[Any]]  # of either precision
+Params = tuple[Reals, ...]
 Rows = NDArray[np.intp]
 
 _FIRST, _SECOND, _FLOOR = 0.9, 0.999, 1e-8
@@ -27,7 +28,7 @@ class Adam:
         decay: weight decay, added to the gradient as decay times the parameter.
     """
 
-    def __init__(self, parameters: Sequence[Floats], rate: float, decay: float = 0.0) -> None:
+    def __init__(self, parameters: Sequence[Reals], rate: float, decay: float = 0.0) -> None:
         self.parameters = parameters
         self.rate = rate
         self.decay = decay
@@ -35,10 +36,11 @@ class Adam:
         self.means = [np.zeros_like(p) for p in parameters]
         self.squares = [np.zeros_like(p) for p in parameters]
 
-    def step(self, gradients: Sequence[Floats]) -> None:
+    def step(self, gradients: Sequence[Reals]) -> None:
         """Move every parameter against its gradient."""
         self.steps += 1
-        rate = self.rate * np.sqrt(1 - _SECOND**self.steps) / (1 - _FIRST**self.steps)
+        # A plain float: numpy's own would lift arrays of single precision to double.
+        rate = float(self.rate * np.sqrt(1 - _SECOND**self.steps) / (1 - _FIRST**self.steps))
         every = zip(self.parameters, gradients, self.means, self.squares, strict=True)
         for parameter, gradient, mean, square in every:
             slope = gradient + self.decay * parameter
@@ -56,12 +58,15 @@ class Descent:
         batch: rows of a step.
         epochs: passes over the rows, at most.
         patience: passes without a better held-out loss before it ends.
+        longest: rows of a pass, at most; of more, each pass draws so many. What is learned from
+            differences between models is learned by then, and a fit stays affordable.
     """
 
     rate: float = 1e-3
     batch: int = 128
     epochs: int = 100
     patience: int = 8
+    longest: int = 32_000
 
 
 def descend(
@@ -87,8 +92,8 @@ def descend(
     adam = Adam(now, how.rate)
     best, least, since = params, loss(params), 0
     for _ in range(how.epochs):
-        order = rng.permutation(rows)
-        for start in range(0, rows, how.batch):
+        order = rng.permutation(rows)[: how.longest]
+        for start in range(0, len(order), how.batch):
             adam.step(gradient(now, order[start : start + how.batch]))
         reached = loss(now)
         since += 1

@@ -159,7 +159,8 @@ def _press(x: Floats, y: Floats, alphas: Floats) -> Iterator[Floats]:
     values = np.maximum(values, 0.0)
     turned = moved @ vectors
     target = turned.T @ (y - mean)
-    for alpha in alphas:
-        fitted = turned @ (target / (values + alpha)[:, None]) + mean
-        leverage = (turned**2 / (values + alpha)).sum(axis=1) + 1 / n
-        yield y - (y - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
+    shrunk: Floats = 1 / (values[:, None] + alphas)
+    leverage = turned**2 @ shrunk + 1 / n
+    for at in range(len(alphas)):
+        fitted = turned @ (target * shrunk[:, [at]]) + mean
+        yield y - (y - fitted) / np.maximum(1 - leverage[:, [at]], 1e-6)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from routewright.data.routing_data import RoutingData
 from routewright.encoders import DEFAULT, View
-from routewright.routers.adam import Descent, Params, Rows, descend
+from routewright.routers.adam import Descent, Params, Reals, Rows, descend
 from routewright.routers.base import Arrays, BaseRouter, Floats, Meta
 from routewright.routers.folds import held_out
 from routewright.routers.packing import Holds, pack, unpack
@@ -21,7 +21,7 @@ from routewright.routers.sigmoid import logit, sigmoid
 from routewright.routers.table import relative_error, spread_of_means
 
 Float32 = NDArray[np.float32]
-Layers = Sequence[tuple[Floats, Floats]]
+Layers = Sequence[tuple[Reals, Reals]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,7 @@ def fit_networks(
     Member k is blind to fold k of ``folds.group_folds(groups, members, seed)``.
     The last layer starts at the training means, the rest at random (He et al., 2015), so that a
     member that learns nothing predicts the means. The loss is cross-entropy over known cells.
+    Single precision throughout: it is what is kept, and half the work.
 
     Args:
         x: inputs (n, f).
@@ -108,12 +109,13 @@ def fit_networks(
     sizes = np.array([x.shape[1], *hidden, len(mu)], dtype=np.int64)
     values: list[Float32] = []
     left_out = np.tile(mu, (len(x), 1))
+    inputs = x.astype(np.float32)
     for member, (rows, held) in enumerate(held_out(groups, members, seed)):
         params = _descend(
-            _start(sizes, mu, seed + member), x, scores, rows, held, how, seed + member
+            _start(sizes, mu, seed + member), inputs, scores, rows, held, how, seed + member
         )
         values.append(_flat(params))
-        left_out[held] = _forward(_paired(params), x[held])[-1]
+        left_out[held] = _forward(_paired(params), inputs[held])[-1]
     return Networks(
         sizes=sizes,
         values=np.array(values or [_flat(_start(sizes, mu, seed))]),
@@ -175,11 +177,12 @@ def _start(sizes: NDArray[np.int64], mu: Floats, seed: int) -> Params:
     params: list[Floats] = []
     for into, out in pairwise(sizes[:-1].tolist()):
         params += [rng.normal(0, np.sqrt(2 / into), (into, out)), np.zeros(out)]
-    return (*params, np.zeros((int(sizes[-2]), len(mu))), logit(mu))
+    params += [np.zeros((int(sizes[-2]), len(mu))), logit(mu)]
+    return tuple(each.astype(np.float32) for each in params)
 
 
 def _flat(params: Params) -> Float32:
-    return np.concatenate([each.ravel() for each in params]).astype(np.float32)
+    return np.concatenate([each.ravel() for each in params], dtype=np.float32)
 
 
 def _paired(params: Params) -> Layers:
@@ -196,7 +199,7 @@ def _layers(sizes: NDArray[np.int64], values: Float32) -> Iterator[tuple[Float32
         at += out
 
 
-def _forward(layers: Layers, x: Floats) -> list[Floats]:
+def _forward(layers: Layers, x: Reals) -> list[Reals]:
     """What enters each layer, and the scores."""
     seen = [x]
     for weight, bias in layers[:-1]:
@@ -206,10 +209,10 @@ def _forward(layers: Layers, x: Floats) -> list[Floats]:
 
 
 def _descend(
-    params: Params, x: Floats, scores: Floats, rows: Rows, held: Rows, how: Descent, seed: int
+    params: Params, x: Reals, scores: Floats, rows: Rows, held: Rows, how: Descent, seed: int
 ) -> Params:
     known = np.isfinite(scores)
-    target = np.where(known, scores, 0.0)
+    target = np.where(known, scores, 0.0).astype(np.float32)
 
     def gradient(now: Params, batch: Rows) -> Params:
         here, layers = rows[batch], _paired(now)
@@ -222,6 +225,7 @@ def _descend(
         return slopes
 
     def loss(now: Params) -> float:
-        return relative_error(_forward(_paired(now), x[held])[-1], scores[held])
+        told = _forward(_paired(now), x[held])[-1]
+        return relative_error(told.astype(np.float64), scores[held])
 
     return descend(params, gradient, len(rows), loss, how, seed)
