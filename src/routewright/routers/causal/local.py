@@ -13,6 +13,7 @@ reads it when asked about one model at a time; no mark can leak from one line in
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ from routewright.routers.causal.settings import Training
 from routewright.routers.causal.template import Template
 
 Arrays = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
 
 
 class LocalModel:
@@ -96,15 +98,19 @@ class LocalModel:
 
         Only the labels' rows of the output matrix are used, at the m places where a mark stands.
         """
-        torch = self._torch
-        ids, places, sees, ends = self._tree(prompts)
-        causal = self.network if self._peft is None else self._peft.get_base_model()
-        hidden = causal.base_model(
-            input_ids=ids, attention_mask=sees, position_ids=places, use_cache=False
-        ).last_hidden_state
-        rows = torch.arange(len(prompts), device=self.device)[:, None]
-        output = causal.get_output_embeddings().weight[self.labels]
-        return hidden[rows, ends].float() @ output.float().T  # six rows: full precision is free
+        return self._states(prompts) @ self._rows().T  # six rows: full precision is free
+
+    def line_states(self, prompts: Sequence[list[int]]) -> Floats:
+        """What the network gives where each mark stands (n, m, d), prompt by prompt."""
+        with self._torch.inference_mode():
+            told = [self._states([prompt])[0].cpu().numpy() for prompt in prompts]
+        return np.array(told, dtype=np.float64)
+
+    @property
+    def label_rows(self) -> Floats:
+        """Rows of the output matrix that belong to the labels (K, d), the adapter's included."""
+        with self._torch.inference_mode():
+            return self._rows().cpu().numpy().astype(np.float64)
 
     def ask(self, question: str) -> Asked:
         """The marks of every model for one question; see ``Backend``."""
@@ -124,25 +130,34 @@ class LocalModel:
             ConfigError: the network has none of the target modules.
         """
         peft: Any = require("peft", "finetune")
-        layers = int(self.network.config.num_hidden_layers)
-        top = range(max(layers - settings.top_layers, 0) if settings.top_layers else 0, layers)
+        head, rank = self._head_name(), max(settings.r, len(self.labels))
         wanted = peft.LoraConfig(
             r=settings.r,
             lora_alpha=settings.alpha,
             lora_dropout=settings.dropout,
-            target_modules=list(settings.targets),
-            layers_to_transform=list(top),
+            target_modules=[*self._adapted(settings), *([head] if settings.head else [])],
+            # A row each for the labels, at the scale of the rest.
+            rank_pattern={head: rank},
+            alpha_pattern={head: settings.alpha * rank / settings.r},
         )
-        try:
+        with warnings.catch_warnings():
+            # Where input and output share a matrix, only the output's copy gets an adapter.
+            warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
             self._peft = peft.get_peft_model(self.network, wanted)
-        except ValueError as error:
-            told = str(error).strip().partition("\n")[0]
-            raise ConfigError(f"training: targets {settings.targets}: {told}") from error
+        if settings.head:
+            self._open_head()
         if settings.checkpointing:
             new = "activation_checkpointing_enable"  # its name from transformers 5.24 on
             enable = getattr(self.network, new, self.network.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
         self._peft.eval()
+
+    def set_label_rows(self, delta: Floats) -> None:
+        """Add to the base's label rows (K, d); the adapter must have a head."""
+        head, scale = self._lora_head()
+        with self._torch.no_grad():
+            rows = self._torch.from_numpy(delta / scale)
+            head.lora_A["default"].weight[: len(self.labels)].copy_(rows)
 
     @property
     def trained(self) -> Any:
@@ -166,8 +181,17 @@ class LocalModel:
     def adapter(self) -> Arrays:
         """The adapter's matrices by name, float32."""
         peft: Any = require("peft", "finetune")
-        state: dict[str, Any] = peft.get_peft_model_state_dict(self.trained)
-        return {name: matrix.float().cpu().numpy().copy() for name, matrix in state.items()}
+        state: dict[str, Any] = peft.get_peft_model_state_dict(
+            self.trained, save_embedding_layers=False
+        )
+        places = (
+            f"{self._head_name()}.lora_B.weight"  # says no more than which rows are the labels'
+        )
+        return {
+            name: matrix.float().cpu().numpy().copy()
+            for name, matrix in state.items()
+            if not name.endswith(places)
+        }
 
     def wear(self, adapter: Arrays) -> None:
         """Put the matrices of an adapter in place.
@@ -185,7 +209,69 @@ class LocalModel:
 
     def export(self, folder: str) -> None:
         """Write the adapter in peft's layout, as vLLM and llama.cpp's converter read it."""
-        self.trained.save_pretrained(folder)
+        self.trained.save_pretrained(folder, save_embedding_layers=False)
+
+    def _states(self, prompts: Sequence[list[int]]) -> Any:
+        """What the network gives where each mark stands (B, m, d), float32."""
+        ids, places, sees, ends = self._tree(prompts)
+        hidden = self._causal.base_model(
+            input_ids=ids, attention_mask=sees, position_ids=places, use_cache=False
+        ).last_hidden_state
+        rows = self._torch.arange(len(prompts), device=self.device)[:, None]
+        return hidden[rows, ends].float()
+
+    def _rows(self) -> Any:
+        """The label rows (K, d), float32."""
+        head = self._causal.get_output_embeddings()
+        rows = head.weight[self.labels].float()
+        if not hasattr(head, "lora_A"):
+            return rows
+        lora, scale = self._lora_head()
+        return rows + scale * lora.lora_A["default"].weight[: len(self.labels)].float()
+
+    @property
+    def _causal(self) -> Any:
+        return self.network if self._peft is None else self._peft.get_base_model()
+
+    def _adapted(self, settings: Training) -> list[str]:
+        """Names of the modules in the layers that are tuned.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if not settings.epochs:
+            return []
+        layers = int(self.network.config.num_hidden_layers)
+        first = max(layers - settings.top_layers, 0) if settings.top_layers else 0
+        names = [
+            name
+            for name, _ in self.network.named_modules()
+            if name.endswith(tuple(f".{target}" for target in settings.targets))
+            and any(f".{at}." in name for at in range(first, layers))
+        ]
+        if not names:
+            raise ConfigError(f"training: targets {settings.targets}: the base has no such module")
+        return names
+
+    def _head_name(self) -> str:
+        head = self._causal.get_output_embeddings()
+        return next(name for name, module in self._causal.named_modules() if module is head)
+
+    def _lora_head(self) -> tuple[Any, float]:
+        head = self._causal.get_output_embeddings()
+        return head, float(head.scaling["default"])
+
+    def _open_head(self) -> None:
+        """Let the head's adapter move the label rows alone, and leave them where they are."""
+        head, _ = self._lora_head()
+        into, out = head.lora_A["default"].weight, head.lora_B["default"].weight
+        with self._torch.no_grad():
+            into.zero_()
+            out.zero_()
+            out[self.labels, range(len(self.labels))] = 1.0
+        # Found by ``head.fit_label_rows``; what is trained after that are the layers.
+        into.requires_grad_(False)
+        out.requires_grad_(False)
 
     def _place(self, device: str, dtype: str) -> tuple[str, Any]:
         torch = self._torch

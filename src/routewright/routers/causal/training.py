@@ -53,24 +53,23 @@ def train(
     seed: int,
     report: Callable[[Check], None] | None = None,
 ) -> Course:
-    """Train a fresh adapter, and leave the model wearing the best one.
+    """Train the adapter, and leave the model wearing the best one.
 
-    Before the first step the adapter changes nothing and ``bias`` sets the means right: that
-    state is the first candidate, so that training can't end worse on the held-out prompts.
+    The state before the first step is the first candidate, so that training can't end worse on
+    the held-out prompts.
 
     Args:
-        model: the base; it must not have been adapted before.
+        model: with a fresh adapter, which changes nothing but the label rows.
         prompts: tokens of all prompts (n).
         labels: distributions over the labels (n, m, K), NaN where unknown.
         held: rows kept for early stopping.
         bias: added to each model's label logits (m, K).
         settings: of the training.
-        seed: of the adapter, the order and the dropout.
+        seed: of the order and the dropout.
         report: called at every check.
     """
     torch: Any = require("torch", "finetune")
     with model.seeded(seed):
-        model.adapt(settings)
         course = _Loop(torch, model, prompts, labels, held, bias, settings)
         return course.run(np.random.default_rng(seed), report)
 
@@ -97,6 +96,12 @@ class _Loop:
 
     def run(self, rng: np.random.Generator, report: Callable[[Check], None] | None) -> Course:
         settings, torch = self.settings, self.torch
+        curve = [Check(0, None, self._held_loss())]
+        best, best_at, since = self.model.adapter(), 0, [0.0, 0.0]
+        if report:
+            report(curve[0])
+        if not settings.epochs:
+            return Course(best, tuple(curve))
         per_epoch = ceil(len(self.rows) / (settings.batch * settings.accumulate))
         total = max(settings.epochs * per_epoch, 1)
         optimiser = torch.optim.AdamW(
@@ -107,10 +112,6 @@ class _Loop:
             ceil(total * i / (settings.epochs * settings.checks))
             for i in range(1, settings.epochs * settings.checks + 1)
         }
-        curve = [Check(0, None, self._held_loss())]
-        best, best_at, since = self.model.adapter(), 0, [0.0, 0.0]
-        if report:
-            report(curve[0])
         for step, batches in enumerate(self._steps(rng), start=1):
             since = [a + b for a, b in zip(since, self._step(batches), strict=True)]
             optimiser.step()

@@ -8,6 +8,7 @@ import pytest
 from routewright import routers
 from routewright.errors import ArtefactError, ConfigError, UsageError
 from routewright.routers.check import CHECKS, check_router, sample_data
+from routewright.routers.table import squared_error
 from routewright.types import Prompt
 from tests.fakes.tiny_llm import tiny_llm
 
@@ -43,6 +44,12 @@ def quick(base, **params):
 
 def loaded(base, models=("m0", "m1", "m2")):
     return LocalModel(find_base(base), Template.of(models, "0-5"), max_tokens=256)
+
+
+def trained(model, prompts, labels, held, settings):
+    with model.seeded(0):
+        model.adapt(settings)
+    return train(model, prompts, labels, held, np.zeros(labels.shape[1:]), settings, seed=0)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -97,7 +104,7 @@ def test_training_learns_what_a_question_tells(base):
     labels[::7, 1] = np.nan
     prompts = [model.read(prompt.text) for prompt in data.prompts]
     settings = Training(epochs=10, batch=8, lr=1e-2, dropout=0.0, checks=1, patience=9)
-    course = train(model, prompts, labels, np.arange(0, 120, 5), np.zeros((2, 6)), settings, seed=0)
+    course = trained(model, prompts, labels, np.arange(0, 120, 5), settings)
     # Whoever ignores the question can't go below half the entropy of a quarter: 0.28.
     assert min(check.held for check in course.curve) < 0.2
     # The model wears the best adapter, and a fresh one given the matrices says the same.
@@ -116,7 +123,7 @@ def test_training_that_does_harm_is_undone(base):
     held = np.arange(12)  # all that is held out contradicts all that is learned from
     before = model.ask("question 1").logits
     settings = Training(epochs=8, batch=4, lr=1e-2, checks=1, patience=2)
-    course = train(model, prompts, labels, held, np.zeros((2, 6)), settings, seed=0)
+    course = trained(model, prompts, labels, held, settings)
     assert len(course.curve) == 3  # stopped after two checks without a gain
     assert model.ask("question 1").logits == pytest.approx(before, abs=1e-6)
 
@@ -130,7 +137,7 @@ def test_every_way_of_training_lowers_the_loss(base, more):
     labels = np.zeros((32, 2, 6))
     labels[:, :, 4] = 1
     settings = Training(**{"epochs": 4, "batch": 4, "lr": 1e-2, "top_layers": 1} | more)
-    course = train(model, prompts, labels, np.arange(8), np.zeros((2, 6)), settings, seed=0)
+    course = trained(model, prompts, labels, np.arange(8), settings)
     assert course.curve[-1].held < course.curve[0].held
 
 
@@ -145,7 +152,7 @@ def test_accumulated_batches_make_the_step_of_a_large_one(base):
         settings = Training(
             epochs=2, batch=batch, accumulate=accumulate, lr=1e-2, dropout=0.0, top_layers=1
         )
-        course = train(model, prompts, labels, np.arange(4), np.zeros((2, 6)), settings, seed=0)
+        course = trained(model, prompts, labels, np.arange(4), settings)
         curves.append([check.held for check in course.curve])
     assert curves[0] == pytest.approx(curves[1], rel=1e-4)
 
@@ -162,7 +169,9 @@ def test_the_artefact_holds_the_adapter_and_not_the_base(base, fitted, tmp_path)
     fitted.save(tmp_path / "router")
     manifest = routers.read_manifest(tmp_path / "router")
     names = [name for name in manifest.arrays if name.startswith("router.adapter.")]
-    assert len(names) == 4  # A and B of q_proj and v_proj in the upper of two layers
+    assert (
+        len(names) == 5
+    )  # the label rows, A and B of q_proj and v_proj in the upper of two layers
     assert len(manifest.meta["base_sha256"]) == 64
     assert manifest.meta["loss_curve"][0][0] == 0
     assert (tmp_path / "router" / "arrays.safetensors").stat().st_size < 100_000
@@ -182,11 +191,46 @@ def test_another_base_is_refused(base, tmp_path):
 
 
 def test_zero_shot_trains_nothing(base):
-    router = quick(base, training={"epochs": 0}).fit(sample_data())
+    router = quick(base, training={"epochs": 0, "head": False}).fit(sample_data())
     assert router.adapter_ == {}
     assert router.curve_ == ()
     with pytest.raises(UsageError, match="no adapter to export"):
         router.export_adapter("nowhere")
+
+
+def test_label_rows_alone_learn_and_leave_the_layers_alone(base, tmp_path):
+    data = sample_data(n=120)
+    router = quick(base, training={"epochs": 0}).fit(data)
+    assert [name.rpartition("lm_head")[1] for name in router.adapter_] == ["lm_head"]
+    assert [check.step for check in router.curve_] == [0]
+    plain = quick(base, training={"epochs": 0, "head": False}).fit(data)
+    errors = [
+        squared_error(each.predict(data.prompts).scores, data.scores) for each in (router, plain)
+    ]
+    assert errors[0] < errors[1]
+    router.save(tmp_path / "router")
+    again = routers.load(tmp_path / "router")
+    assert np.array_equal(
+        again.predict(data.prompts[:3]).scores, router.predict(data.prompts[:3]).scores
+    )
+
+
+def test_an_exported_adapter_says_the_same_to_others(base, fitted, tmp_path):
+    """As a server does it: peft's reader around the same base, and the plain next token."""
+    import peft
+    import transformers
+
+    fitted.export_adapter(str(tmp_path))
+    network = transformers.AutoModelForCausalLM.from_pretrained(base)
+    served = peft.PeftModel.from_pretrained(network, str(tmp_path)).eval()
+    model, question = fitted.model_, sample_data().prompts[0].text
+    shared = model.template.fitted(question, 200, lambda text: len(model._tokens(text)))
+    expected = model.ask(question).logits
+    for at, line in enumerate(model.template.lines):
+        ids = torch.tensor([model._tokens(shared + line)])
+        with torch.inference_mode():
+            told = served(input_ids=ids).logits[0, -1, model.labels].numpy()
+        assert told == pytest.approx(expected[at], abs=1e-4)
 
 
 def test_deciding_has_a_price(base, fitted):
