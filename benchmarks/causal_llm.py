@@ -23,13 +23,14 @@ from routewright import routers
 from routewright.data import RoutingData
 from routewright.data.regimes import joined_groups
 from routewright.data.splits import split
-from routewright.metrics.bootstrap import Draws
+from routewright.metrics.bootstrap import Draws, Estimate
 from routewright.metrics.two_models import apgr_replicates, cpt
 from routewright.routers.base import BaseRouter, Predictions
 from routewright.routers.causal import CausalLlmRouter
 from routewright.routers.causal.router import DEFAULT_BASE
 from routewright.routers.table import column_means, score_means
 
+Floats = NDArray[np.float64]
 TRAINING = {"top_layers": 10, "r": 8, "alpha": 16, "lr": 3e-4, "epochs": 2}
 """For SmolLM2-135M on one CPU thread: about a CPU second a prompt and pass."""
 
@@ -70,8 +71,12 @@ def main() -> None:
     draws = Draws.over(testing.groups, replicates=1000, seed=asked.seed)
     found: dict[str, Any] = {"random": {"apgr": 0.5}}
     curves: dict[str, list[list[float | None]]] = {}
+    areas: dict[str, Floats] = {}
     for name, router in entrants.items():
-        found[name] = _measured(router, training, testing, (strong, weak), draws)
+        found[name], areas[name] = _measured(router, training, testing, (strong, weak), draws)
+        if "length" in areas:
+            over = Estimate.of(areas[name] - areas["length"])
+            found[name]["over_length"] = {"value": over.value, "low": over.low, "high": over.high}
         print(f"{name:>10}  {_told(found[name])}", flush=True)
         for check in getattr(router, "curve_", ()):
             trained = float("nan") if check.train is None else check.train
@@ -98,29 +103,31 @@ def _measured(
     testing: RoutingData,
     pair: tuple[int, int],
     draws: Draws,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Floats]:
+    """Figures, and the APGR of every replicate; the first is of all prompts, each once."""
     started = time.process_time(), time.perf_counter()
     router.fit(training)
     fit_cpu_s, fit_s = time.process_time() - started[0], time.perf_counter() - started[1]
     started = time.process_time(), time.perf_counter()
     told = router.predict(testing.prompts)
     cpu_s, wall_s = time.process_time() - started[0], time.perf_counter() - started[1]
+    figures, areas = _recovered(told, testing, pair, draws)
     return {
-        **_recovered(told, testing, pair, draws),
+        **figures,
         "squared_error": float(((told.scores - testing.scores) ** 2).mean()),
         "fit_cpu_minutes": fit_cpu_s / 60,
         "fit_minutes": fit_s / 60,
         "decision_cpu_ms": 1000 * cpu_s / len(testing),
         "decision_ms": 1000 * wall_s / len(testing),
         "decision_usd": 0.0 if told.decision_costs is None else float(told.decision_costs.mean()),
-    }
+    }, areas
 
 
 def _recovered(
     told: Predictions, testing: RoutingData, pair: tuple[int, int], draws: Draws
-) -> dict[str, Any]:
+) -> tuple[dict[str, float], Floats]:
     strong, weak = (testing.scores[:, column] for column in pair)
-    gain: NDArray[np.float64] = told.scores[:, pair[0]] - told.scores[:, pair[1]]
+    gain: Floats = told.scores[:, pair[0]] - told.scores[:, pair[1]]
     weights = np.concatenate(list(draws.weights()))
     areas = apgr_replicates(strong, weak, gain, weights)
     low, high = np.nanquantile(areas[1:], [0.025, 0.975]).tolist()
@@ -129,16 +136,24 @@ def _recovered(
         "apgr_low": low,
         "apgr_high": high,
         "cpt50": cpt(strong, weak, gain, 0.5),
-    }
+    }, areas
 
 
 def _told(figures: dict[str, Any]) -> str:
     return (
         f"APGR {figures['apgr']:.3f} [{figures['apgr_low']:.3f}, {figures['apgr_high']:.3f}]  "
+        f"{_over(figures)}"
         f"CPT50 {figures['cpt50']:.1%}  squared error {figures['squared_error']:.4f}  "
         f"fit {figures['fit_cpu_minutes']:.1f} CPU min  "
         f"decision {figures['decision_cpu_ms']:.0f} CPU ms, ${figures['decision_usd']:.2g}"
     )
+
+
+def _over(figures: dict[str, Any]) -> str:
+    over = figures.get("over_length")
+    if over is None:
+        return ""
+    return f"over length {over['value']:+.3f} [{over['low']:+.3f}, {over['high']:+.3f}]  "
 
 
 def _arguments() -> argparse.Namespace:

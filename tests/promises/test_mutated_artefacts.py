@@ -152,7 +152,7 @@ def other_thing_instead(folder: Path, rng: Rng) -> None:
 
 def json_bomb(folder: Path, rng: Rng) -> None:
     deep = int(rng.integers(1_000, 1_000_000))
-    head = b'{"format": "routewright-router", "format_version": 2, "extra": '
+    head = b'{"format": "routewright-router", "format_version": 3, "extra": '
     bombs = [
         head + b"[" * deep,
         head + b'{"a":' * (deep // 10),
@@ -405,7 +405,7 @@ def told_wrongly(folder: Path, rng: Rng) -> None:
         {"meta": {}},
         {"meta": {**meta, "train_means": None}},
         {"format": "routewright-router2"},
-        {"format_version": pick(rng, [0, 1, 3, True, "2", None, 1 << 70])},
+        {"format_version": pick(rng, [0, 1, 2, 4, True, "3", None, 1 << 70])},
         {"hook": "os.system"},
     ]
     reseal(folder, **pick(rng, changes))

@@ -152,7 +152,7 @@ def _state_of(router: BaseRouter) -> tuple[Arrays, Meta]:
         for name, array in named.items()
     }
     means = {name: [float(v) for v in mean] for name, mean in router.train_means_.items()}
-    return arrays, meta | {"train_means": means}
+    return arrays, meta | {"train_means": means, "scored": [bool(v) for v in router.scored_]}
 
 
 def _facts(arrays: Arrays) -> dict[str, ArrayFacts]:
@@ -193,6 +193,9 @@ def _fill(router: BaseRouter, manifest: Manifest, arrays: Arrays) -> None:
     router.models_ = tuple(manifest.models)
     means: dict[str, list[float]] = manifest.meta["train_means"]
     router.train_means_ = {name: np.array(means[name], float) for name in ("scores", "costs")}
+    router.scored_ = np.array(manifest.meta["scored"], bool)
+    if router.scored_.shape != (len(router.models_),) or not router.scored_.any():
+        raise ValueError("meta.scored does not say which models were scored")
     router.recommended_worth_usd_ = manifest.recommended_worth_usd
     router.record_ = Record(**{name: getattr(manifest, name) for name in Record.__struct_fields__})
     router.extra_ = manifest.extra

@@ -59,6 +59,7 @@ class BaseRouter(ABC):
 
     models_: tuple[str, ...]
     train_means_: dict[str, Floats]  # "scores" and "costs", (m,) each
+    scored_: NDArray[np.bool_]  # models with a score in training (m,)
     recommended_worth_usd_: float | None = None
     out_of_fold_: Predictions | None = None  # kept by families that make them to fit; not saved
     record_: Record = Record()
@@ -84,6 +85,7 @@ class BaseRouter(ABC):
             "scores": score_means(data),
             "costs": column_means(data.costs, pessimist=1),
         }
+        self.scored_ = np.asarray(np.isfinite(data.scores).any(axis=0))
         self.space_ = self._space().fit(data.prompts)
         view = self.space_.view(data.prompts)
         self.cost_model_ = CostModel().fit(data, view)
@@ -104,10 +106,15 @@ class BaseRouter(ABC):
             raise RuntimeError(f"{type(self).__name__} is not fitted: call fit(data) first")
         view = self.space_.view(prompts)
         scores, std, *spent = self._predict_scores(view)
+        # Copies in double precision: whoever writes in them changes no router.
+        told = np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0)
+        if self.scores_are_expected and not self.scored_.all():
+            # Nothing is known of a model never scored: it is taken for the worst, prompt by prompt.
+            worst = told[:, self.scored_].min(axis=1, keepdims=True)
+            told = np.where(self.scored_, told, np.minimum(told, worst))
         return Predictions(
             models=self.models_,
-            # Copies in double precision: whoever writes in them changes no router.
-            scores=np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0),
+            scores=told,
             costs=np.array(self._predict_costs(view), dtype=np.float64),
             std=np.array(std, dtype=np.float64),
             decision_costs=spent[0] if spent else None,

@@ -186,6 +186,7 @@ class FactorRouter(BaseRouter):
             "scores": np.append(means["scores"], float(own[rows].mean())),
             "costs": np.append(means["costs"], float(np.nanmean(paid))),
         }
+        more.scored_ = np.append(self.scored_, True)
         more.recommended_worth_usd_ = more.out_of_fold_ = None
         return more
 

@@ -21,7 +21,7 @@ from routewright.errors import ArtefactError
 from routewright.types import json_object
 
 FORMAT = "routewright-router"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 MOST_JSON = 4 * 1024 * 1024
 """Bytes of manifest, and of the arrays' own header."""

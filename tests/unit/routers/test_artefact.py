@@ -51,7 +51,7 @@ def refuses(folder, pattern):
 def test_the_manifest_tells_what_it_is(folder):
     told = json.loads((folder / MANIFEST).read_text())
     assert told["format"] == "routewright-router"
-    assert told["format_version"] == 2
+    assert told["format_version"] == 3
     assert told["router"] == "kmeans"
     assert told["params"] == PARAMS
     assert told["models"] == ["m0", "m1", "m2"]
@@ -120,7 +120,7 @@ def test_a_missing_file_is_named(folder, file):
 
 def test_another_version_says_found_expected_and_the_way_out(folder):
     edit(folder, format_version=1)
-    refuses(folder, r"format version 1.*reads 2; train again")
+    refuses(folder, r"format version 1.*reads 3; train again")
 
 
 @pytest.mark.parametrize("version", [True, "1", None, 0])

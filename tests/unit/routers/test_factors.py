@@ -169,7 +169,8 @@ def test_holes_leave_a_model_never_scored_at_the_worst_mean(loss) -> None:
     scores[::3, 0] = np.nan
     told = FactorRouter(loss=loss, **QUICK).fit(replace(data, scores=scores)).predict(data.prompts)
     worst = np.nanmean(np.delete(scores, 1, axis=1), axis=0).min()
-    assert told.scores[:, 1] == pytest.approx(np.full(len(data), worst))
+    least = np.delete(told.scores, 1, axis=1).min(axis=1)
+    assert told.scores[:, 1] == pytest.approx(np.minimum(least, worst))
 
 
 def test_pointwise_keeps_the_contract() -> None:

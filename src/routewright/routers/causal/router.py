@@ -199,7 +199,6 @@ class CausalLlmRouter(BaseRouter):
         self.model_, self.unusable_ = self._open(), 0
         self.adapter_: Arrays = {}
         self.curve_: tuple[Check, ...] = ()
-        self.scored_: NDArray[np.bool_] = np.asarray(np.isfinite(data.scores).any(axis=0))
         self.bias_ = np.zeros((len(data.models), len(scale.labels)))
         texts = [prompt.text for prompt in data.prompts]
         labels = soft_labels(data.scores, scale)
@@ -289,10 +288,7 @@ class CausalLlmRouter(BaseRouter):
         usable = np.isfinite(raw)
         told = self.calibration_.apply(np.where(usable, raw, 0.0))
         told = np.clip(mu + self.slope_ * (told - self.centre_), 0.0, 1.0)
-        told = np.where(usable, told, mu)
-        # A model never scored is taken for the worst, whatever is expected of the others.
-        worst = np.where(self.scored_, told, 1.0).min(axis=1, initial=1.0)
-        return np.where(self.scored_, told, np.minimum(worst[:, None], mu))
+        return np.where(usable, told, mu)
 
     def _state(self) -> tuple[Arrays, Meta]:
         curve = [
@@ -301,7 +297,6 @@ class CausalLlmRouter(BaseRouter):
         ]
         arrays: Arrays = {
             "bias": self.bias_,
-            "scored": self.scored_,
             "residual": self.residual_,
             "centre": self.centre_,
             "slope": np.array(self.slope_),
@@ -317,7 +312,7 @@ class CausalLlmRouter(BaseRouter):
         return arrays, meta
 
     def _restore(self, arrays: Arrays) -> None:
-        self.bias_, self.scored_ = arrays["bias"], arrays["scored"]
+        self.bias_ = arrays["bias"]
         self.residual_ = arrays["residual"]
         self.centre_, self.slope_ = arrays["centre"], float(arrays["slope"])
         self.calibration_ = unpack("calibration", Calibration, arrays)

@@ -135,6 +135,9 @@ def check_model_never_scored(subject: Subject) -> None:
     sound(told, len(data), 3)
     means = told.scores.mean(axis=0)
     hold(means[best] <= np.delete(means, best).min() + 0.05, f"mean scores {means}")
+    if subject.fitted.scores_are_expected and not subject.is_bound:
+        others = np.delete(told.scores, best, axis=1).min(axis=1)
+        hold(bool((told.scores[:, best] <= others).all()), "it is told above another model")
     paid = told.costs.mean(axis=0)
     hold(paid[best] >= 0.5 * np.delete(paid, best).max(), f"mean costs {paid}")
 
