@@ -2,10 +2,10 @@
 
     python benchmarks/one_table.py > benchmarks/results/one_table.txt     # after leaderboards.sh
 
-Read from runs/*_leaderboard/leaderboard.json: means over five splits, intervals over prompts.
-Fits, decisions and sizes are those on RouteLLM's MMLU, medians over its folds, of whatever machine
-made the run. Fine-tuned routers take minutes a split and stand below with one split each, read
-from benchmarks/results/{bert,causal}_*.json.
+Read from runs/*_leaderboard/leaderboard.json, those that there are: means over five splits,
+intervals over prompts. Fits, decisions and sizes are those on the last data set, medians over its
+folds, of whatever machine made the run. Fine-tuned routers take minutes a split and stand below
+with one split each, read from benchmarks/results/{bert,causal}_*.json.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ LEFT_OUT = {"model", "oracle"}
 
 
 def main() -> None:
-    boards = {name: _board(name) for name in BOARDS}
-    timed = boards["mmlu"]
+    boards = {name: _board(name) for name in BOARDS if _file(name).exists()}
+    if not boards:
+        raise SystemExit("no leaderboard in runs/: run benchmarks/leaderboards.sh first")
+    timed = list(boards.values())[-1]
     names = sorted(
         {name for board in boards.values() for name in board},
         key=lambda name: (
@@ -32,7 +34,7 @@ def main() -> None:
         ),
     )
     print("difference to the zero router in AIQ [95 %]; APGR where there are two models")
-    heads = "".join(f"{name:28}" for name in BOARDS)
+    heads = "".join(f"{name:28}" for name in boards)
     print(f"{'router':13}{heads}{'fit s':>7}{'p50 ms':>8}{'KB':>8}")
     for name in names:
         cells = "".join(f"{_skill(board.get(name)):28}" for board in boards.values())
@@ -43,8 +45,12 @@ def main() -> None:
             print(line)
 
 
+def _file(name: str) -> Path:
+    return Path(f"runs/{name}_leaderboard/leaderboard.json")
+
+
 def _board(name: str) -> dict[str, Any]:
-    told = json.loads(Path(f"runs/{name}_leaderboard/leaderboard.json").read_text())
+    told = json.loads(_file(name).read_text())
     (section,) = told["sections"]
     return {
         each["name"]: each
