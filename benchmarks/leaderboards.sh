@@ -18,8 +18,8 @@ mmlu=$ROUTEWRIGHT_DATA/routellm_mmlu
 kinds=ridge,stack,mlp,forest,knn
 # Every family that is fitted in seconds.
 board gsm8k_leaderboard --data "$gsm8k" --routers all --regimes in-distribution
+board routerbench_leaderboard --data "$rb" --routers all --regimes in-distribution
 # Where a fit takes longer, one of each kind.
-board routerbench_leaderboard --data "$rb" --routers $kinds,kmeans --regimes in-distribution
 board mmlu_leaderboard --data "$mmlu" --routers $kinds,sw-ranking --regimes in-distribution
 # Topics that nobody trained on.
 board shift_leaderboard --data "$rb" --routers ridge,stack --regimes leave-one-task-out

@@ -81,7 +81,7 @@ def _tuned(told: Any) -> list[str]:
     data, seed = told["data"], told["seed"]
     if "entrants" in told:
         return [
-            f"causal-llm {name:10} {data:15} seed {seed:4}  {told['train']:5,} prompts  "
+            f"{_who(name):21} {data:15} seed {seed:4}  {told['train']:5,} prompts  "
             f"{each['apgr']:.3f} [{each['apgr_low']:.3f}, {each['apgr_high']:.3f}]  "
             f"{_over_length(each)}  {each['fit_cpu_minutes']:.0f} min  "
             f"{each['decision_cpu_ms']:.0f} ms"
@@ -90,11 +90,15 @@ def _tuned(told: Any) -> list[str]:
         ]
     each, over = told["routers"]["bert"], told["apgr_gain"]["length"]
     return [
-        f"bert       {'':10} {data:15} seed {seed:4}  {told['training_prompts']:5,} prompts  "
+        f"{'bert':21} {data:15} seed {seed:4}  {told['training_prompts']:5,} prompts  "
         f"{each['apgr']:.3f} [{each['low']:.3f}, {each['high']:.3f}]  "
         f"{over['value']:+.3f} [{over['low']:+.3f}, {over['high']:+.3f}]  "
         f"{each['fit_cpu_minutes']:.0f} min  {told['latency_ms']['cpu_p50']:.0f} ms"
     ]
+
+
+def _who(entrant: str) -> str:
+    return entrant if entrant == "length" else f"causal-llm {entrant}"
 
 
 def _over_length(each: Any) -> str:
