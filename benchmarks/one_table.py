@@ -34,10 +34,10 @@ def main() -> None:
         ),
     )
     print("difference to the zero router in AIQ [95 %]; APGR where there are two models")
-    heads = "".join(f"{name:28}" for name in boards)
+    heads = "".join(f"{name:30}" for name in boards)
     print(f"{'router':13}{heads}{'fit s':>7}{'p50 ms':>8}{'KB':>8}")
     for name in names:
-        cells = "".join(f"{_skill(board.get(name)):28}" for board in boards.values())
+        cells = "".join(f"{_skill(board.get(name)):30}" for board in boards.values())
         print(f"{name:13}{cells}{_overhead(timed.get(name))}")
     print("\nfine-tuned, one split each: APGR [95 %], the same less that of length; minutes of CPU")
     for file in sorted([*RESULTS.glob("bert_*.json"), *RESULTS.glob("causal_*.json")]):
