@@ -104,7 +104,7 @@ def _features(whole: str) -> list[float]:
     brackets = _count("{}", text)
     code = brackets + text.count(";") + text.count("==")
     if not lower.isdisjoint(_CODE_WORDS):
-        code += sum(_words(word, text) for word in _CODE if word.lower() in lower)
+        code += sum(_whole_words(word, text) for word in _CODE if word.lower() in lower)
     code += _after(_ends_a_word, _LOOP, text)
     return [
         math.log1p(len(whole)),
@@ -163,7 +163,7 @@ def _ends_a_word(before: str) -> bool:
     return not (before == "_" or before.isalnum())
 
 
-def _words(word: str, text: str) -> int:
+def _whole_words(word: str, text: str) -> int:
     """How often a word stands in a text by itself."""
     count, at = 0, text.find(word)
     while at >= 0:

@@ -58,8 +58,8 @@ class Descent:
         batch: rows of a step.
         epochs: passes over the rows, at most.
         patience: passes without a better held-out loss before it ends.
-        longest: rows of a pass, at most; of more, each pass draws so many. What is learned from
-            differences between models is learned by then, and a fit stays affordable.
+        longest: rows of a pass, at most; of more, each pass draws so many, so that the loss is
+            looked at as often as with fewer, and a fit stays affordable.
     """
 
     rate: float = 1e-3

@@ -11,7 +11,7 @@ fine-tuning: Kumar et al., ICLR 2022, "Fine-Tuning can Distort Pretrained Featur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,15 +123,13 @@ class _Problem:
 
     def of_prompts(self, rows: NDArray[np.intp]) -> _Problem:
         kept = np.isin(self.prompt, rows)
-        return _Problem(
+        return replace(
+            self,
             inputs=self.inputs[kept],
             offset=self.offset[kept],
             target=self.target[kept],
             prompt=self.prompt[kept],
             model=self.model[kept],
-            bias=self.bias,
-            mean=self.mean,
-            spread=self.spread,
         )
 
     def nothing(self) -> Floats:
