@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 import subprocess
 import sys
@@ -155,6 +156,13 @@ def test_work_without_end_is_stopped(tmp_path: Path) -> None:
     path.write_bytes(make.pickled(laughs()))
     with pytest.raises(DataError, match=r"reading it takes (more than 1 s|too long)"):
         read_pickle(path, limits=Limits(1, GIB))
+
+
+def test_a_reader_out_of_cpu_says_so(tmp_path: Path) -> None:
+    endless = make.pickled(laughs())
+    command = [sys.executable, "-I", "-S", worker.__file__, "1", str(GIB)]
+    run = subprocess.run(command, input=endless, capture_output=True, timeout=60, check=False)
+    assert run.returncode == -signal.SIGXCPU
 
 
 @pytest.mark.parametrize(

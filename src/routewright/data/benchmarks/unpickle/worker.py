@@ -64,9 +64,12 @@ def limit(cpu_s: int, memory_bytes: int) -> None:
         "RLIMIT_NOFILE": 16,
         "RLIMIT_NPROC": 0,
     }
+    # At the soft limit on CPU comes SIGXCPU, which says why it ended; at the hard one SIGKILL,
+    # which comes first where both are the same.
+    spare = {"RLIMIT_CPU": 1}
     for name, cap in caps.items():
         try:
-            resource.setrlimit(getattr(resource, name), (cap, cap))
+            resource.setrlimit(getattr(resource, name), (cap, cap + spare.get(name, 0)))
         except (AttributeError, OSError, ValueError):
             continue
 
