@@ -152,7 +152,17 @@ class Completion(Protocol):
 
     @property
     def finish_reason(self) -> str:
-        """Why the first choice ended, as the upstream says: stop, length, …"""
+        """Why the first choice ended, in OpenAI's words: stop, length, content_filter, …"""
+        ...
+
+    @property
+    def refused(self) -> bool:
+        """Whether the model or the provider's filter declined to answer."""
+        ...
+
+    @property
+    def first_token_s(self) -> float | None:
+        """Wall time to the first words; None where the answer came in one piece."""
         ...
 
     @property

@@ -111,16 +111,25 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AnswerState(StrEnum):
-    """How a call ended. Only ``complete`` and ``truncated`` carry text worth grading."""
+    """How a call ended. Only ``complete`` and ``truncated`` carry text worth grading.
+
+    ``refused`` is an answer that the model or its provider's filter declined to give; ``failed``
+    is no answer at all.
+    """
 
     COMPLETE = "complete"
     TRUNCATED = "truncated"
+    REFUSED = "refused"
     EMPTY = "empty"
     FAILED = "failed"
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a model returned to a prompt."""
+    """What a model returned to a prompt.
+
+    ``latency_s`` is the time to the last byte, ``first_token_s`` to the first words where the
+    answer was streamed. ``sample`` counts repeated answers of one cell from 0.
+    """
 
     prompt_id: str
     model: str
@@ -130,6 +139,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_usd: float
     latency_s: float
     error: str = ""
+    first_token_s: float | None = None
+    finish_reason: str = ""
+    sample: int = 0
 
 
 class Grade(msgspec.Struct, frozen=True, omit_defaults=True):

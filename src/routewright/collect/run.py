@@ -22,7 +22,7 @@ from routewright.errors import (
     UpstreamError,
     UpstreamLimitError,
 )
-from routewright.protocols import Provider
+from routewright.protocols import Completion, Provider
 from routewright.types import Answer, AnswerState, Model, Prompt, Usage
 
 ANSWERS_FILE = "answers.journal"
@@ -146,10 +146,12 @@ async def _ask(cell: Cell, provider: Provider) -> Answer:
             prompt_id=cell.prompt.id,
             model=cell.model.name,
             text=done.text,
-            state=_state(done.text, done.finish_reason),
+            state=_state(done),
             usage=done.usage,
             cost_usd=done.cost_usd,
             latency_s=done.latency_s,
+            first_token_s=done.first_token_s,
+            finish_reason=done.finish_reason,
         )
     return Answer(
         prompt_id=cell.prompt.id,
@@ -163,10 +165,12 @@ async def _ask(cell: Cell, provider: Provider) -> Answer:
     )
 
 
-def _state(text: str, finish_reason: str) -> AnswerState:
-    if not text.strip():
+def _state(done: Completion) -> AnswerState:
+    if done.refused:
+        return AnswerState.REFUSED
+    if not done.text.strip():
         return AnswerState.EMPTY
-    return AnswerState.TRUNCATED if finish_reason == "length" else AnswerState.COMPLETE
+    return AnswerState.TRUNCATED if done.finish_reason == "length" else AnswerState.COMPLETE
 
 
 def _wait_s(error: UpstreamError, attempt: int) -> float:

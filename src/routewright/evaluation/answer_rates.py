@@ -45,7 +45,9 @@ def _rates(model: str, answers: Sequence[Response]) -> AnswerRates:
         truncated=_share(state == AnswerState.TRUNCATED for state in states),
         empty=_share(not answer.response.strip() for answer in answers),
         failed=_share(state == AnswerState.FAILED for state in states),
-        refused=_share(is_refusal(answer.response) for answer in answers),
+        refused=_share(
+            answer.state == AnswerState.REFUSED or is_refusal(answer.response) for answer in answers
+        ),
         unreadable=_share(bool(_NOTHING_READ.match(answer.reason)) for answer in verified),
         ungraded=_share(answer.mark is None for answer in judges),
     )

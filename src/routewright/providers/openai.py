@@ -32,6 +32,7 @@ class HttpCompletion(msgspec.Struct, frozen=True):
     usage: Usage
     cost_usd: float
     latency_s: float
+    first_token_s: float | None = None
 
     @property
     def text(self) -> str:
@@ -43,6 +44,12 @@ class HttpCompletion(msgspec.Struct, frozen=True):
     def finish_reason(self) -> str:
         """Why the first choice ended, as the upstream says: stop, length, …"""
         return str(self._choice().get("finish_reason") or "")
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer was filtered, or is a refusal in the message's own field."""
+        message = json_object(self._choice().get("message")) or {}
+        return self.finish_reason == "content_filter" or bool(message.get("refusal"))
 
     def _choice(self) -> dict[str, Any]:
         choices = self.body.get("choices")
