@@ -5,9 +5,10 @@
 DATA is a table with two models or more; APGR compares the model that scored best in training
 with the cheapest one, by the difference of their predicted scores. Prompts are split by groups of
 near-duplicates; nothing is chosen by the test prompts, which each entrant meets once. The
-fine-tuned router's own held-out prompts decide when its training ends. ``rows`` is the same base
-with label rows fitted and layers as they were, ``zero-shot`` calibrated but not trained. A random
-router recovers half of the gap in expectation.
+fine-tuned router's own held-out prompts decide when its training ends. ``head`` is the same base
+with a head fitted and layers as they were, ``rows`` with a head that an inference server can
+serve, ``zero-shot`` calibrated but not trained. A random router recovers half of the gap in
+expectation.
 """
 
 import argparse
@@ -58,11 +59,12 @@ def main() -> None:
         "seed": asked.seed,
     }
     settings = TRAINING | json.loads(asked.training)
-    untrained = {"epochs": 0, "head": False}
+    untrained = {"epochs": 0, "head": "none"}
     entrants: dict[str, BaseRouter] = {
         "length": routers.make("length"),
         "fine-tuned": CausalLlmRouter(training=settings, **shared),
-        "rows": CausalLlmRouter(training={"epochs": 0}, **shared),
+        "head": CausalLlmRouter(training={"epochs": 0}, **shared),
+        "rows": CausalLlmRouter(training={"epochs": 0, "head": "rows"}, **shared),
         "zero-shot": CausalLlmRouter(
             training=untrained, calibration_prompts=asked.calibration_prompts, **shared
         ),
@@ -164,7 +166,7 @@ def _arguments() -> argparse.Namespace:
     told.add_argument("--test", type=int, default=1000, help="most test prompts")
     told.add_argument("--seed", type=int, default=42)
     told.add_argument("--base", default=DEFAULT_BASE, help="folder or GGUF file")
-    told.add_argument("--entrants", default="length,fine-tuned,rows,zero-shot")
+    told.add_argument("--entrants", default="length,fine-tuned,head,rows,zero-shot")
     told.add_argument("--device", default="auto")
     told.add_argument("--max-tokens", type=int, default=512)
     told.add_argument("--calibration-prompts", type=int, default=400, help="of zero-shot")

@@ -24,12 +24,15 @@ from numpy.typing import NDArray
 from routewright.errors import ConfigError, require
 from routewright.routers.causal.backends import Asked
 from routewright.routers.causal.bases import Base
+from routewright.routers.causal.head import Head, label_steps
 from routewright.routers.causal.scoring import scale_of
 from routewright.routers.causal.settings import Training
 from routewright.routers.causal.template import Template
 
 Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
+
+_READING = "question.reading"
 
 
 class LocalModel:
@@ -83,6 +86,7 @@ class LocalModel:
         self.network.to(self.device).eval()
         self.network.requires_grad_(False)
         self._peft: Any = None
+        self._reading: Any = None  # (m, d), how the question's states move the marks
         self._lead: list[int] = self._tokenizer("")["input_ids"]  # a token of beginning, or none
         self.lines = [self._tokens(line) for line in template.lines]
         self.labels = [self._label(label) for label in scale_of(template.scale).labels]
@@ -98,13 +102,23 @@ class LocalModel:
 
         Only the labels' rows of the output matrix are used, at the m places where a mark stands.
         """
-        return self._states(prompts) @ self._rows().T  # six rows: full precision is free
+        marks, question = self._states(prompts)
+        logits = marks @ self._rows().T  # six rows: full precision is free
+        if self._reading is None:
+            return logits
+        steps = self._torch.from_numpy(label_steps(len(self.labels))).float().to(self.device)
+        return logits + (question @ self._reading.T)[..., None] * steps
 
-    def line_states(self, prompts: Sequence[list[int]]) -> Floats:
-        """What the network gives where each mark stands (n, m, d), prompt by prompt."""
+    def states(self, prompts: Sequence[list[int]]) -> tuple[Floats, Floats]:
+        """What the network gives where each mark stands (n, m, d), prompt by prompt, and the mean
+        of what it gives over the shared part (n, d)."""
         with self._torch.inference_mode():
-            told = [self._states([prompt])[0].cpu().numpy() for prompt in prompts]
-        return np.array(told, dtype=np.float64)
+            told = [self._states([prompt]) for prompt in prompts]
+        marks, question = (
+            np.array([each[part][0].cpu().numpy() for each in told], dtype=np.float64)
+            for part in (0, 1)
+        )
+        return marks, question
 
     @property
     def label_rows(self) -> Floats:
@@ -135,7 +149,7 @@ class LocalModel:
             r=settings.r,
             lora_alpha=settings.alpha,
             lora_dropout=settings.dropout,
-            target_modules=[*self._adapted(settings), *([head] if settings.head else [])],
+            target_modules=[*self._adapted(settings), *([] if settings.head == "none" else [head])],
             # A row each for the labels, at the scale of the rest.
             rank_pattern={head: rank},
             alpha_pattern={head: settings.alpha * rank / settings.r},
@@ -144,19 +158,25 @@ class LocalModel:
             # Where input and output share a matrix, only the output's copy gets an adapter.
             warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
             self._peft = peft.get_peft_model(self.network, wanted)
-        if settings.head:
+        if settings.head != "none":
             self._open_head()
+        self._reading = None
+        if settings.head == "question":
+            shape = len(self.lines), int(self._causal.get_output_embeddings().in_features)
+            self._reading = self._torch.zeros(shape, device=self.device)
         if settings.checkpointing:
             new = "activation_checkpointing_enable"  # its name from transformers 5.24 on
             enable = getattr(self.network, new, self.network.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
         self._peft.eval()
 
-    def set_label_rows(self, delta: Floats) -> None:
-        """Add to the base's label rows (K, d); the adapter must have a head."""
+    def set_head(self, found: Head) -> None:
+        """Add to the base's label rows, and read the question where the adapter does."""
         head, scale = self._lora_head()
+        if self._reading is not None:
+            self._reading = self._torch.from_numpy(found.reading).float().to(self.device)
         with self._torch.no_grad():
-            rows = self._torch.from_numpy(delta / scale)
+            rows = self._torch.from_numpy(found.delta / scale)
             head.lora_A["default"].weight[: len(self.labels)].copy_(rows)
 
     @property
@@ -187,6 +207,8 @@ class LocalModel:
         places = (
             f"{self._head_name()}.lora_B.weight"  # says no more than which rows are the labels'
         )
+        if self._reading is not None:
+            state[_READING] = self._reading
         return {
             name: matrix.float().cpu().numpy().copy()
             for name, matrix in state.items()
@@ -205,20 +227,31 @@ class LocalModel:
             n: a.shape for n, a in self.adapter().items()
         }:
             raise ValueError("the adapter's matrices are not those of this base and these settings")
+        if _READING in state:
+            self._reading = state.pop(_READING).to(self.device)
         peft.set_peft_model_state_dict(self.trained, state)
 
     def export(self, folder: str) -> None:
         """Write the adapter in peft's layout, as vLLM and llama.cpp's converter read it."""
         self.trained.save_pretrained(folder, save_embedding_layers=False)
 
-    def _states(self, prompts: Sequence[list[int]]) -> Any:
-        """What the network gives where each mark stands (B, m, d), float32."""
+    @property
+    def reads_question(self) -> bool:
+        """Whether marks depend on states that no inference server tells."""
+        return self._reading is not None
+
+    def _states(self, prompts: Sequence[list[int]]) -> tuple[Any, Any]:
+        """What the network gives where each mark stands (B, m, d), and on average over the shared
+        part (B, d), float32."""
         ids, places, sees, ends = self._tree(prompts)
         hidden = self._causal.base_model(
             input_ids=ids, attention_mask=sees, position_ids=places, use_cache=False
         ).last_hidden_state
         rows = self._torch.arange(len(prompts), device=self.device)[:, None]
-        return hidden[rows, ends].float()
+        sizes = self._torch.tensor([[len(prompt)] for prompt in prompts], device=self.device)
+        shared = self._torch.arange(hidden.shape[1], device=self.device) < sizes
+        question = (hidden * shared[..., None]).float().sum(dim=1) / sizes
+        return hidden[rows, ends].float(), question
 
     def _rows(self) -> Any:
         """The label rows (K, d), float32."""

@@ -25,7 +25,7 @@ from routewright.routers.calibration import Calibration, fit_calibration
 from routewright.routers.causal.backends import Asked, Backend
 from routewright.routers.causal.bases import find_base
 from routewright.routers.causal.endpoints import LogprobModel, TextModel
-from routewright.routers.causal.head import fit_label_rows
+from routewright.routers.causal.head import fit_head
 from routewright.routers.causal.http import Endpoint
 from routewright.routers.causal.local import LocalModel
 from routewright.routers.causal.scoring import (
@@ -57,9 +57,9 @@ _FEWEST = 20  # prompts below which none is held out
 class CausalLlmRouter(BaseRouter):
     """A causal LLM predicts the mark that each model's answer would get.
 
-    With ``backend="local"`` it runs here, and ``fit`` fits the label rows of its output, then
-    trains a LoRA adapter from there; with ``training={"epochs": 0}`` the rows alone, with
-    ``{"epochs": 0, "head": False}`` nothing. Behind an endpoint nothing is trained but the
+    With ``backend="local"`` it runs here, and ``fit`` fits a head to its states, then trains a
+    LoRA adapter from there; with ``training={"epochs": 0}`` the head alone, with
+    ``{"epochs": 0, "head": "none"}`` nothing. Behind an endpoint nothing is trained but the
     calibration. Zero-shot predictions are weak: compare them with random routing before use.
 
     Prompts that the adapter is trained on don't calibrate it: about a seventh of the groups
@@ -146,7 +146,11 @@ class CausalLlmRouter(BaseRouter):
 
         Deciding then needs no torch. Biases and calibration are kept: check a few predictions
         against the local ones before use.
+
+        Raises:
+            UsageError: the head reads states that no endpoint tells.
         """
+        self._servable()
         params: dict[str, Any] = self.params() | {"endpoint": endpoint, "backend": backend}
         other = CausalLlmRouter(**params)
         for name, value in vars(self).items():
@@ -159,13 +163,22 @@ class CausalLlmRouter(BaseRouter):
         """Write the trained adapter in peft's layout, for vLLM or for merging.
 
         Raises:
-            UsageError: there is no trained adapter in this process.
+            UsageError: there is no trained adapter in this process, or its head reads states that
+                no inference server tells.
         """
+        self._servable()
         if not isinstance(self.model_, LocalModel) or not self.adapter_:
             raise UsageError(
                 "no adapter to export: fit with backend='local' and something to train"
             )
         self.model_.export(folder)
+
+    def _servable(self) -> None:
+        if isinstance(self.model_, LocalModel) and self.model_.reads_question:
+            raise UsageError(
+                "its head reads the states over the whole question, which no inference server "
+                "tells: fit with training={'head': 'rows'} to serve it elsewhere"
+            )
 
     def _open(self) -> Backend:
         """The backend, ready to be asked."""
@@ -229,14 +242,16 @@ class CausalLlmRouter(BaseRouter):
         with model.seeded(self.seed):
             model.adapt(training)
         some = np.random.default_rng(self.seed).permutation(seen)
-        some = some[: _PROBED if training.head else _PRIOR]
-        states, rows = model.line_states([prompts[int(row)] for row in some]), model.label_rows
-        if training.head:
-            found = fit_label_rows(states, rows, labels[some], groups[some], seed=self.seed)
-            model.set_label_rows(found.delta)
-            self.bias_ = found.bias
-        else:
+        some = some[: _PRIOR if training.head == "none" else _PROBED]
+        states, question = model.states([prompts[int(row)] for row in some])
+        rows = model.label_rows
+        if training.head == "none":
             self.bias_ = prior_correction(states @ rows.T, labels[some])
+        else:
+            read = question if training.head == "question" else None
+            found = fit_head(states, read, rows, labels[some], groups[some], seed=self.seed)
+            model.set_head(found)
+            self.bias_ = found.bias
         course = train(model, prompts, labels, held, self.bias_, training, seed=self.seed)
         self.adapter_, self.curve_ = course.adapter, course.curve
         return held

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -18,7 +18,9 @@ class Training:
     """LoRA (Hu et al., arXiv 2106.09685) on the label tokens alone.
 
     Attributes:
-        head: fit the output's label rows first, in closed form (``head.fit_label_rows``).
+        head: what is fitted first, in closed form (``head.fit_head``): ``rows``, the output's
+            label rows; ``question``, these and a reading of the states over the whole question,
+            which no inference server tells; or ``none``.
         epochs: most passes over the training prompts; 0 leaves the layers as they are. Without a
             head as well nothing is trained: zero-shot.
         r: rank of the adapter.
@@ -40,7 +42,7 @@ class Training:
         checkpointing: recompute activations instead of keeping them: less memory, a third slower.
     """
 
-    head: bool = True
+    head: Literal["question", "rows", "none"] = "question"
     epochs: int = 3
     r: int = 16
     alpha: int = 32
@@ -62,7 +64,7 @@ class Training:
     @property
     def none(self) -> bool:
         """Whether nothing is to be trained."""
-        return not (self.head or self.epochs)
+        return self.head == "none" and not self.epochs
 
     def __post_init__(self) -> None:
         positive = ("r", "alpha", "lr", "batch", "accumulate", "clip", "checks", "patience")

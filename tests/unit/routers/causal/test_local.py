@@ -35,7 +35,7 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(base):
-    return quick(base).fit(sample_data())
+    return quick(base, training=QUICK | {"head": "rows"}).fit(sample_data())
 
 
 def quick(base, **params):
@@ -191,19 +191,21 @@ def test_another_base_is_refused(base, tmp_path):
 
 
 def test_zero_shot_trains_nothing(base):
-    router = quick(base, training={"epochs": 0, "head": False}).fit(sample_data())
+    router = quick(base, training={"epochs": 0, "head": "none"}).fit(sample_data())
     assert router.adapter_ == {}
     assert router.curve_ == ()
     with pytest.raises(UsageError, match="no adapter to export"):
         router.export_adapter("nowhere")
 
 
-def test_label_rows_alone_learn_and_leave_the_layers_alone(base, tmp_path):
+@pytest.mark.parametrize("head", ["rows", "question"])
+def test_a_head_alone_learns_and_leaves_the_layers_alone(head, base, tmp_path):
     data = sample_data(n=120)
-    router = quick(base, training={"epochs": 0}).fit(data)
-    assert [name.rpartition("lm_head")[1] for name in router.adapter_] == ["lm_head"]
+    router = quick(base, training={"epochs": 0, "head": head}).fit(data)
+    assert not [name for name in router.adapter_ if ".layers." in name]
+    assert ("question.reading" in router.adapter_) == (head == "question")
     assert [check.step for check in router.curve_] == [0]
-    plain = quick(base, training={"epochs": 0, "head": False}).fit(data)
+    plain = quick(base, training={"epochs": 0, "head": "none"}).fit(data)
     errors = [
         squared_error(each.predict(data.prompts).scores, data.scores) for each in (router, plain)
     ]
@@ -213,6 +215,14 @@ def test_label_rows_alone_learn_and_leave_the_layers_alone(base, tmp_path):
     assert np.array_equal(
         again.predict(data.prompts[:3]).scores, router.predict(data.prompts[:3]).scores
     )
+
+
+def test_a_head_that_no_server_can_read_is_not_exported(base, tmp_path):
+    router = quick(base, training={"epochs": 0, "head": "question"}).fit(sample_data(n=40))
+    for leave in (router.export_adapter, router.served_by):
+        with pytest.raises(UsageError, match="'head': 'rows'"):
+            leave(str(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_exported_adapter_says_the_same_to_others(base, fitted, tmp_path):
