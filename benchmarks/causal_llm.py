@@ -56,6 +56,7 @@ def main() -> None:
         "base": asked.base,
         "max_tokens": asked.max_tokens,
         "device": asked.device,
+        "dtype": asked.dtype,
         "seed": asked.seed,
     }
     settings = TRAINING | json.loads(asked.training)
@@ -91,6 +92,7 @@ def main() -> None:
         "test": len(testing),
         "seed": asked.seed,
         "base": Path(asked.base).name,
+        "dtype": asked.dtype,
         "training": settings,
         "loss_curve": curves,
         "entrants": found,
@@ -168,6 +170,7 @@ def _arguments() -> argparse.Namespace:
     told.add_argument("--base", default=DEFAULT_BASE, help="folder or GGUF file")
     told.add_argument("--entrants", default="length,fine-tuned,head,rows,zero-shot")
     told.add_argument("--device", default="auto")
+    told.add_argument("--dtype", default="auto", help="bfloat16 is faster on CPUs that know it")
     told.add_argument("--max-tokens", type=int, default=512)
     told.add_argument("--calibration-prompts", type=int, default=400, help="of zero-shot")
     told.add_argument("--training", default="{}", help="JSON that replaces settings")
