@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from routewright.data.long_format import Table, read_long, write_long
-from routewright.data.table_file import ENDINGS
-from routewright.data.wide_format import read_wide
+from routewright.data.table_file import ENDINGS, read_frame
+from routewright.data.wide_format import model_columns, table_from_wide
 from routewright.data.wording import missing
 from routewright.errors import DataError
 
@@ -74,8 +74,20 @@ def _read(path: Path, format: str) -> Table:
     if not path.exists():
         raise missing(path)
     if path.suffix.lower() in ENDINGS:
-        return read_wide(path)
+        return _read_file(path)
     raise DataError(f"{path}: give a folder, or a table that ends in {', '.join(ENDINGS)}")
+
+
+def _read_file(path: Path) -> Table:
+    """A table in wide form, or votes: which of two models answered better."""
+    from routewright.data.routing_data import MATRICES
+    from routewright.data.votes import COLUMNS, Votes
+
+    frame = read_frame(path)
+    if not set(COLUMNS) <= set(frame.columns) or model_columns(frame.columns, path):
+        return table_from_wide(frame, path)
+    told = Votes.from_frame(frame, path).as_data()
+    return Table(told.prompts, told.models, {name: getattr(told, name) for name in MATRICES})
 
 
 def save_long(data: RoutingData, path: Path) -> None:

@@ -16,7 +16,6 @@ from routewright.data.columns import (
 )
 from routewright.data.long_format import FIELDS, Table
 from routewright.data.prompt_columns import PROMPT_COLUMNS, prompt_ids, prompts_from
-from routewright.data.table_file import read_frame
 from routewright.data.wording import did_you_mean, shown
 from routewright.errors import DataError
 
@@ -30,20 +29,15 @@ _EXAMPLE = "score:gpt-4o and cost_usd:gpt-4o"
 Columns = dict[str, dict[str, str]]  # model -> field -> column
 
 
-def read_wide(path: Path) -> Table:
-    """Read a table with ``prompt`` and, for every model, ``score:MODEL`` and ``cost_usd:MODEL``.
+def table_from_wide(frame: pl.DataFrame, path: Path) -> Table:
+    """A table with ``prompt`` and, for every model, ``score:MODEL`` and ``cost_usd:MODEL``.
 
     ``MODEL:FIELD``, ``MODEL/FIELD`` and RouterBench's ``MODEL`` beside ``MODEL|total_cost`` are
     read as well. Other columns are passed over.
 
-    Raises:
-        DataError: the file, row and column that is wrong.
-    """
-    return table_from_wide(read_frame(path), path)
-
-
-def table_from_wide(frame: pl.DataFrame, path: Path) -> Table:
-    """The same of a table that was read from ``path``.
+    Args:
+        frame: what was read from ``path``.
+        path: for messages.
 
     Raises:
         DataError: the file, row and column that is wrong.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from routewright import worlds
+from routewright import routers, worlds
 from routewright.bench import choose
 from routewright.cli.train import command, group_digest, seconds
 from routewright.data import RoutingData
@@ -153,3 +153,21 @@ def test_a_wrong_parameter_is_told_before_data_is_read(router, setting, says) ->
     done = CliRunner().invoke(command, arguments)
     assert isinstance(done.exception, ConfigError)
     assert says in str(done.exception)
+
+
+@pytest.mark.parametrize("router", ["sw-ranking", "mf", "stack"])
+def test_a_router_is_trained_on_votes(router: str, tmp_path: Path) -> None:
+    """The one that wins in code is told above the other there, from votes alone."""
+    lines = ["prompt,model_a,model_b,winner"]
+    for at in range(60):
+        lines.append(f"fix the python bug number {at},coder,poet,model_a")
+        lines.append(f"a love poem about river number {at},coder,poet,model_b")
+    (tmp_path / "votes.csv").write_text("\n".join(lines))
+    arguments = [str(tmp_path / "votes.csv"), "--router", router, "--out", str(tmp_path / "router")]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    told = routers.load(tmp_path / "router").predict(
+        [Prompt.from_text("a", "fix the python bug"), Prompt.from_text("b", "a love poem")]
+    )
+    better = told.scores[:, told.models.index("coder")] > told.scores[:, told.models.index("poet")]
+    assert better.tolist() == [True, False]

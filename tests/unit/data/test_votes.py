@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from routewright.data import Votes
+from routewright.data import RoutingData, Votes
 from routewright.data.votes import is_votes
 from routewright.errors import DataError
 from routewright.types import Prompt
@@ -103,3 +103,18 @@ def test_impossible_votes_are_refused(changes, told) -> None:
         votes.as_data(costs_usd=[1])
     with pytest.raises(DataError, match=told):
         Votes(prompts, ("x", "y"), **good | changes)
+
+
+def test_a_file_of_votes_is_routing_data_like_any_other(tmp_path) -> None:
+    path = write(tmp_path / "votes.csv")
+    data = RoutingData.load(path)
+    assert is_votes(data.scores)
+    assert data.models == ("x", "y", "z")
+    assert np.array_equal(data.scores, Votes.load(path).as_data().scores, equal_nan=True)
+    assert np.isnan(data.costs).all()
+
+
+def test_a_table_with_scores_is_not_taken_for_votes(tmp_path) -> None:
+    path = tmp_path / "scores.csv"
+    pl.DataFrame(ROWS | {"score:x": [1.0, 0.0, 0.5, 1.0], "cost_usd:x": [0.1] * 4}).write_csv(path)
+    assert RoutingData.load(path).models == ("x",)
