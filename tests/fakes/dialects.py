@@ -1,7 +1,7 @@
 """A scripted HTTP upstream of any dialect: it sends what it is told, and breaks off as told.
 
-    with dialect([Whole({...}), Events([b"data: {}\\n\\n"], cut=True)]) as upstream:
-        provider = AnthropicProvider("a", base_url=upstream.url)
+with dialect([Whole({...}), Events([b"data: {}\\n\\n"], cut=True)]) as upstream:
+    provider = AnthropicProvider("a", base_url=upstream.url)
 """
 
 from __future__ import annotations

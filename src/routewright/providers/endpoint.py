@@ -19,6 +19,7 @@ from routewright.types import json_object
 MAX_BODY_BYTES = 64 * 1024 * 1024  # an endless answer is an error, not memory
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Endpoint:
@@ -126,23 +127,29 @@ async def _send(
     return await post()
 
 
-async def whole_events(response: aiohttp.ClientResponse, name: str) -> AsyncIterator[bytes]:
-    """The server-sent events of a response, each with its blank line.
+async def whole_events(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
+    """The server-sent events in the chunks of a response, each with its blank line.
 
     Raises:
         UpstreamError: the connection broke or stalled, or an event has no end.
     """
-    buffer = b""
-    first = True
+    buffer = bytearray()
+    seen = 0  # bytes of the buffer that hold no end of an event: a long one is searched but once
+    begun = False
     try:
-        async for chunk in response.content.iter_any():
-            buffer = (buffer + chunk).replace(b"\r\n", b"\n")
-            if first and len(buffer) >= 3:
-                buffer, first = buffer.removeprefix(b"\xef\xbb\xbf"), False
-            while (end := buffer.find(b"\n\n")) >= 0:
-                event, buffer = buffer[: end + 2], buffer[end + 2 :]
+        async for chunk in chunks:
+            if buffer.endswith(b"\r"):  # the other half of a line's end may follow
+                chunk = b"\r" + chunk  # noqa: PLW2901  # joined to what it belongs to
+                del buffer[-1:]
+            buffer += chunk.replace(b"\r\n", b"\n")
+            if not begun and len(buffer) >= len(BYTE_ORDER_MARK):
+                buffer, begun = buffer.removeprefix(BYTE_ORDER_MARK), True
+            while (end := buffer.find(b"\n\n", max(seen - 2, 0))) >= 0:
+                event, seen = bytes(buffer[: end + 2]), 0
+                del buffer[: end + 2]
                 yield event
-            if len(buffer) > MAX_EVENT_BYTES:
+            seen = len(buffer)
+            if seen > MAX_EVENT_BYTES:
                 raise UpstreamError(f"{name}: an event over {MAX_EVENT_BYTES} bytes")
     except TimeoutError as error:
         raise UpstreamTimeoutError(f"{name}: the stream stalled") from error

@@ -67,7 +67,7 @@ class HttpStream:
             UpstreamError: the stream was cut before its terminal event, or told of an error.
         """
         try:
-            async for event in whole_events(self._response, self._name):
+            async for event in whole_events(self._response.content.iter_any(), self._name):
                 for told in self._note(self._reader.read(event)):
                     yield told
                 if self._reader.finished:

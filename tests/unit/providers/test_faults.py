@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routewright.config import Secret
 from routewright.errors import (
@@ -16,15 +20,14 @@ from routewright.errors import (
 )
 from routewright.providers.anthropic import AnthropicProvider
 from routewright.providers.completion import complete_streamed
+from routewright.providers.endpoint import whole_events
 from routewright.providers.gemini import GeminiProvider
 from routewright.providers.openai import OpenAIProvider
 from routewright.providers.refusals import retry_after_s
 from routewright.types import Model, Price
 from tests.fakes.dialects import Events, Whole, dialect, sse
 
-MODEL = Model(
-    name="m", provider="p", prices=(Price("2026-01-01", 2.0, 10.0, 0.2, 2.5),)
-)
+MODEL = Model(name="m", provider="p", prices=(Price("2026-01-01", 2.0, 10.0, 0.2, 2.5),))
 BODY = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 50}
 KEY = "sk-canary-0451"
 
@@ -92,15 +95,15 @@ def spoken(request):
     return request.param
 
 
-async def asked(spoken, steps, *, streamed, body=BODY, **given):
+async def asked(spoken, steps, *, streamed, body=BODY, **more):
     kind, _ = SPOKEN[spoken]
     with dialect(steps) as upstream:
         provider = kind("acme", base_url=upstream.url, api_key=Secret(KEY), timeout_s=5)
         try:
             if streamed:
-                done = await complete_streamed(provider, MODEL, body, **given)
+                done = await complete_streamed(provider, MODEL, body, **more)
             else:
-                done = await provider.complete(MODEL, body, **given)
+                done = await provider.complete(MODEL, body, **more)
         finally:
             await provider.aclose()
     return done, upstream.requests
@@ -118,29 +121,39 @@ async def test_a_whole_stream_gives_the_answer_its_cost_and_the_time_of_its_firs
     assert KEY not in request.path
 
 
-async def test_events_come_out_whole_however_the_bytes_were_split(spoken):
-    raw = b"".join(SPOKEN[spoken][1]).replace(b"\n", b"\r\n")
-    for size in (1, 7, 4096):
-        pieces = [raw[i : i + size] for i in range(0, len(raw), size)]
-        done, _ = await asked(spoken, [Events(pieces)], streamed=True)
-        assert done.text == "Hello"
-        assert done.usage.output_tokens == 3
+@given(sizes=st.lists(st.integers(1, 40), min_size=1), crlf=st.booleans(), bom=st.booleans())
+def test_events_come_out_whole_however_the_bytes_were_split(sizes, crlf, bom):
+    for _, events in SPOKEN.values():
+        raw = b"".join(events)
+        raw = raw.replace(b"\n", b"\r\n") if crlf else raw
+        raw = b"\xef\xbb\xbf" + raw if bom else raw
+
+        async def chunks(raw=raw):
+            at = 0
+            for size in itertools.cycle(sizes):
+                yield raw[at : at + size]
+                at += size
+                if at >= len(raw):
+                    return
+
+        async def read(chunks=chunks):
+            return [event async for event in whole_events(chunks(), "acme")]
+
+        assert asyncio.run(read()) == list(events)
 
 
 @pytest.mark.parametrize("reset", [False, True])
 async def test_a_stream_that_was_cut_is_an_error_wherever_it_was_cut(spoken, reset):
     events = SPOKEN[spoken][1]
     for most in range(len(events)):
-        with pytest.raises(UpstreamError, match="broke off|without its terminal event|acme"):
-            await asked(
-                spoken, [Events(events[:most], cut=not reset, reset=reset)], streamed=True
-            )
+        with pytest.raises(UpstreamError, match=r"broke off|without its terminal event"):
+            await asked(spoken, [Events(events[:most], cut=not reset, reset=reset)], streamed=True)
 
 
 async def test_a_stream_that_ends_politely_before_its_end_is_an_error_too(spoken):
     events = SPOKEN[spoken][1]
     for most in range(len(events)):
-        with pytest.raises(UpstreamError, match="ended without its terminal event"):
+        with pytest.raises(UpstreamError, match=r"ended without its terminal event"):
             await asked(spoken, [Events(events[:most])], streamed=True)
 
 
@@ -174,7 +187,7 @@ async def test_an_error_event_in_the_middle_is_an_error_even_if_the_stream_then_
 async def test_a_status_says_who_can_help(spoken, status, kind, streamed):
     headers = {"location": "http://127.0.0.1:1/elsewhere"} if status == 302 else {}
     refusal = Whole({"error": {"message": "not\nnow"}}, status=status, headers=headers)
-    with pytest.raises(kind, match=f"^acme: HTTP {status}: not now$") as raised:
+    with pytest.raises(kind, match=rf"^acme: HTTP {status}: not now$") as raised:
         await asked(spoken, [refusal], streamed=streamed)
     assert type(raised.value) is kind
     assert KEY not in str(raised.value)
@@ -219,7 +232,7 @@ async def test_an_account_without_credit_is_not_asked_to_wait():
     ],
 )
 async def test_garbage_with_status_200_is_an_error_of_the_upstream(spoken, garbage, streamed):
-    with pytest.raises(UpstreamError, match="^acme: "):
+    with pytest.raises(UpstreamError, match=r"^acme: "):
         await asked(spoken, [Whole(garbage)], streamed=streamed)
 
 
