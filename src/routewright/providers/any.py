@@ -7,6 +7,7 @@ where they reach the same model.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -131,8 +132,14 @@ class AnyProvider:
         return AnyStream(self, await self._ask(model, body, stream=True), model, started)
 
     async def aclose(self) -> None:
-        """Let go of the vendor's client; safe to call twice."""
-        self._client = None
+        """Close the vendor's client where its SDK can; safe to call twice."""
+        client, self._client = self._client, None
+        sdk = getattr(client, "client", None)
+        close = getattr(sdk, "close", None) or getattr(sdk, "aclose", None)
+        if close is not None:
+            closing = close()
+            if inspect.isawaitable(closing):
+                await closing
 
     async def _ask(self, model: Model, body: JsonObject, *, stream: bool) -> Any:
         await self.start()
