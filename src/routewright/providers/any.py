@@ -149,6 +149,8 @@ class AnyProvider:
                     f"{field}: any-llm takes no such field; leave it out", param=field
                 )
         given = {k: v for k, v in body.items() if k in PASSED_ON and v is not None}
+        if stream:  # without it, vendors in OpenAI's dialect tell no usage
+            given["stream_options"] = {"include_usage": True}
         try:
             return await self._client.acompletion(
                 model=model.upstream_name or model.name,

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from routewright.errors import UpstreamError, UpstreamTimeoutError
+from routewright.errors import RequestError, UpstreamError, UpstreamTimeoutError
 from routewright.providers.refusals import error_text, refusal
 from routewright.types import json_object
 
@@ -68,9 +68,11 @@ class Endpoint:
             raise UpstreamError(f"{self.name}: closed")
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         try:
-            response = await _send(
-                session, f"{self.base_url}{path}", msgspec.json.encode(body), headers
-            )
+            payload = msgspec.json.encode(body)
+        except (TypeError, UnicodeEncodeError) as error:  # half of an emoji, for one
+            raise RequestError(f"the request is no JSON text ({error})") from error
+        try:
+            response = await _send(session, f"{self.base_url}{path}", payload, headers)
         except TimeoutError as error:
             raise UpstreamTimeoutError(f"{self.name}: no answer in {self.timeout_s:g} s") from error
         except aiohttp.ClientError as error:

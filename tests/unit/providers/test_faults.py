@@ -250,6 +250,12 @@ async def test_nobody_listening_and_a_silent_upstream_are_errors_without_the_key
     assert KEY not in repr(vars(provider))
 
 
+async def test_half_an_emoji_is_the_requests_fault_and_never_sent(spoken):
+    body = {"messages": [{"role": "user", "content": "\ud83d"}]}
+    with pytest.raises(RequestError, match="no JSON text"):
+        await asked(spoken, [Whole({})], streamed=False, body=body)
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_an_idempotency_key_is_sent_where_one_is_given(spoken, streamed):
     events = Events(SPOKEN[spoken][1])
