@@ -11,6 +11,7 @@
     ├── WeightsError             a weight file is missing or not the published one
     └── UpstreamError            a model's endpoint failed: HTTP 502
         ├── UpstreamTimeoutError HTTP 504
+        ├── UpstreamAccountError the endpoint refuses the account: key, permission or credit
         └── UpstreamLimitError   the endpoint asks to slow down: HTTP 429
 
 Each message names the file, row or field and says the way out, on one line.
@@ -100,6 +101,12 @@ class UpstreamTimeoutError(UpstreamError):
 
     status = 504
     code = "upstream_timeout"
+
+
+class UpstreamAccountError(UpstreamError):
+    """A model's endpoint refuses the account, not the request: asking again would not help."""
+
+    code = "upstream_account"
 
 
 class UpstreamLimitError(UpstreamError):

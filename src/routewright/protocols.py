@@ -96,13 +96,17 @@ class Judge(Protocol):
 
 
 class Stream(Protocol):
-    """An answer on its way: byte frames, then the usage and cost that were read off them."""
+    """An answer on its way: byte frames, then the usage and cost that were read off them.
+
+    ``started`` is ``time.monotonic()`` when the model was asked.
+    """
 
     usage: Usage | None
     cost_usd: float | None
+    started: float
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield complete server-sent events as the upstream sent them."""
+        """Yield whole server-sent events of OpenAI's chat.completion.chunk shape."""
         ...
 
     async def aclose(self) -> None:
@@ -120,16 +124,39 @@ class Provider(Protocol):
         """Get ready to be called: open pools, load weights. Safe to call twice."""
         ...
 
-    async def complete(self, model: Model, body: JsonObject) -> Completion:
+    async def complete(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> Completion:
         """Answer an OpenAI chat-completions body in one piece.
 
+        Args:
+            model: whom to ask.
+            body: the request, in OpenAI's words whatever the dialect.
+            cache_prefix: how many of the first messages other calls share, so that the dialect
+                can ask the provider to keep them in its cache; 0 asks for nothing.
+            idempotency_key: the same for every attempt at one call, so that an upstream that
+                honours it does not charge twice; "" sends none.
+
         Raises:
+            RequestError: the request cannot be said in this dialect, or was refused as it is.
             UpstreamError: the endpoint failed; nothing was paid for that is not reported.
         """
         ...
 
-    async def stream(self, model: Model, body: JsonObject) -> Stream:
-        """Answer an OpenAI chat-completions body as server-sent events."""
+    async def stream(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> Stream:
+        """Answer as server-sent events, in OpenAI's words; arguments and errors as above."""
         ...
 
     async def aclose(self) -> None:
@@ -138,11 +165,11 @@ class Provider(Protocol):
 
 
 class Completion(Protocol):
-    """A whole answer: the upstream's JSON object with what it used and cost."""
+    """A whole answer: a chat.completion object with what it used and cost."""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The upstream's chat.completion object, untouched."""
+        """The upstream's chat.completion object, translated where its dialect is another."""
         ...
 
     @property
