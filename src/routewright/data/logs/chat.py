@@ -16,6 +16,7 @@ from routewright.errors import DataError
 from routewright.types import Message, Usage, json_object
 
 _ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "function": "tool"}
+_PROMPTS = ("messages", "input", "prompt", "contents")
 _TEXT_PARTS = ("text", "input_text", "output_text", "")
 _TOOL_PARTS = (
     "tool",
@@ -51,7 +52,10 @@ def conversation(raw: object, system: object = None) -> tuple[Message, ...]:
         if "role" in fields:
             raw = [fields]
         else:
-            raw = _turns_in(first(fields, "messages", "input", "prompt", "contents"))
+            given = [fields[name] for name in _PROMPTS if name in fields]
+            if given and all(one in ("", [], {}) for one in given):
+                raise UnusableError(Reason.EMPTY)
+            raw = _turns_in(first(fields, *_PROMPTS))
             system = system or first(fields, "system", "instructions", "system_instruction")
     if isinstance(raw, str):
         turns = [Message("user", raw)]

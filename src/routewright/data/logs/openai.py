@@ -45,7 +45,7 @@ def read(source: Source) -> Iterator[Entry]:
 
     def make(record: Record) -> Logged:
         id = record.fields.get("custom_id")
-        if isinstance(id, str) and id in answered:
+        if isinstance(id, str) and id in answered and not _is_output(record.fields):
             found.add(id)
             return _logged(record, answered[id])
         return _logged(record, record.fields)

@@ -101,7 +101,8 @@ def _asked(told: dict[str, Any], events: Sequence[Event]) -> object:
     if given is not None:
         return given
     turns = [_message(event) for event in events if _MESSAGE.fullmatch(event.name)]
-    return turns or _indexed(told, "prompt") or None
+    turns = turns or _indexed(told, "prompt")
+    return turns if any({"content", "parts"} & set(turn) for turn in turns) else None
 
 
 def _said(told: dict[str, Any], events: Sequence[Event]) -> object:

@@ -124,7 +124,7 @@ def glance(path: Path) -> Glance:
         return Glance("sqlite", frozenset())
     if start.startswith(b"PAR1"):
         return Glance("parquet", frozenset(_parquet_columns(path)))
-    if b"\0" in start[:4096]:
+    if _is_binary(start):
         raise DataError(
             f"{path}: is binary, and neither SQLite nor Parquet; give the export itself"
         )
@@ -138,6 +138,18 @@ def glance(path: Path) -> Glance:
     return Glance(
         "text", frozenset(), paragraphs=bool(re.search(r"\S.*\n.*\S.*\r?\n\s*\r?\n\s*\S", text))
     )
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether the first line is no text; further down it is the line that is damaged."""
+    line = start[:4096].partition(b"\n")[0]
+    if line.lstrip()[:1] in (b"{", b"["):
+        return False
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return len(line) < 4096 or error.start < len(line) - 4  # else a letter cut in two
+    return b"\0" in line or line.startswith(b"%PDF")
 
 
 def delimiter_of(header: str) -> str:
