@@ -3,10 +3,10 @@
     python benchmarks/import_speed.py                   # 10,000, 100,000 and 1,000,000 rows
     python benchmarks/import_speed.py 10000 100000      # these
 
-A log of OpenAI-style pairs is made of three kinds of rows: questions of their own, of random words with
-the frequencies of English (three quarters), instances of twenty templates, and, a tenth of all,
-repeats of earlier rows, half of them lightly edited. Each size runs in a process of its own: import
-with a sample of a tenth, steps apart, peak memory of the process.
+A log of OpenAI-style requests is made of three kinds of rows: questions of their own, of random
+words with the frequencies of English (three quarters), instances of twenty templates, and, a tenth
+of all, repeats of earlier rows, half of them lightly edited. Each size runs in a process of its own:
+import with a sample of a tenth, seconds of CPU by step, peak memory of the process.
 """
 
 from __future__ import annotations

@@ -73,6 +73,8 @@ class ImportFolder:
         """
         path = self.path / MANIFEST
         before = _read(path)
+        if before is not None and before.get("state") == "begun" and not self._holds_any():
+            before = None  # killed before anything was in place: any log may begin
         if before is None:
             for name in _FOREIGN:
                 if (self.path / name).exists():
@@ -111,10 +113,15 @@ class ImportFolder:
     def abandon(self) -> None:
         """Leave nothing of an import that found no prompt."""
         shutil.rmtree(self.work, ignore_errors=True)
+        if self._holds_any():
+            return
         (self.path / MANIFEST).unlink(missing_ok=True)
         (self.path / ".import.lock").unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()
+
+    def _holds_any(self) -> bool:
+        return any((self.path / name).exists() for name in _IN_ORDER)
 
 
 def fingerprint(source: Source) -> str:
