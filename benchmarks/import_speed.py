@@ -5,8 +5,8 @@
 
 A log of OpenAI-style requests is made of three kinds of rows: questions of their own, of random
 words with the frequencies of English (three quarters), instances of twenty templates, and, a tenth
-of all, repeats of earlier rows, half of them lightly edited. Each size runs in a process of its own:
-import with a sample of a tenth, seconds of CPU by step, peak memory of the process.
+of all, repeats of earlier rows, half of them lightly edited. Each size runs in a process of its
+own: import with a sample of a tenth, seconds of CPU by step, peak memory of the process.
 """
 
 from __future__ import annotations

@@ -76,19 +76,9 @@ class ImportFolder:
         if before is not None and before.get("state") == "begun" and not self._holds_any():
             before = None  # killed before anything was in place: any log may begin
         if before is None:
-            for name in _FOREIGN:
-                if (self.path / name).exists():
-                    raise DataError(
-                        f"{self.path}: already holds {name}, which no import made; "
-                        "choose another folder with --out"
-                    )
+            self._refuse_foreign()
         else:
-            for name, fact in facts.items():
-                if before.get(name) != fact:
-                    raise DataError(
-                        f"{path}: this folder was begun with another {name}; "
-                        "choose another folder with --out, so that imports do not mix"
-                    )
+            _refuse_others(path, before, facts)
         if before is not None and before.get("state") == "complete":
             for name in _IN_ORDER:
                 if not (self.path / name).exists():
@@ -120,8 +110,25 @@ class ImportFolder:
         if not any(self.path.iterdir()):
             self.path.rmdir()
 
+    def _refuse_foreign(self) -> None:
+        for name in _FOREIGN:
+            if (self.path / name).exists():
+                raise DataError(
+                    f"{self.path}: already holds {name}, which no import made; "
+                    "choose another folder with --out"
+                )
+
     def _holds_any(self) -> bool:
         return any((self.path / name).exists() for name in _IN_ORDER)
+
+
+def _refuse_others(path: Path, before: JsonObject, facts: JsonObject) -> None:
+    for name, fact in facts.items():
+        if before.get(name) != fact:
+            raise DataError(
+                f"{path}: this folder was begun with another {name}; "
+                "choose another folder with --out, so that imports do not mix"
+            )
 
 
 def fingerprint(source: Source) -> str:
