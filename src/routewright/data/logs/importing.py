@@ -7,7 +7,6 @@ tasks are told, a sample is drawn, and the folder is put in place.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from routewright.data.logs.folder import (
     ImportFolder,
     fingerprint,
 )
+from routewright.data.logs.identity import digest, history, number
 from routewright.data.logs.sample import representative
 from routewright.data.logs.scrub import Scrubber
 from routewright.data.logs.source import Source
@@ -42,7 +42,7 @@ from routewright.data.messages import is_plain
 from routewright.data.near import near_clusters
 from routewright.errors import DataError
 from routewright.protocols import Encoder
-from routewright.types import Answer, AnswerState, Message, Model, Prompt
+from routewright.types import Answer, AnswerState, Model, Prompt
 
 Rows = NDArray[np.intp]
 Step = Callable[[str], None]
@@ -161,7 +161,7 @@ class _Run:
             for lost in entry.lost:
                 self.tally.answer(lost)
             clean = scrubber.entry(entry) if scrubber else entry
-            exact = _digest(clean.messages, normalise)
+            exact = digest(clean.messages, normalise)
             row = rows.setdefault(exact, len(self.ids))
             if row < len(self.ids):
                 self._repeat(clean, row)
@@ -173,11 +173,11 @@ class _Run:
                 named.add(self.ids[-1])
 
     def _add(self, entry: Logged) -> None:
-        to_the_letter = _digest(entry.messages, str)
+        to_the_letter = digest(entry.messages, str)
         id = entry.prompt_id.strip() or f"log-{to_the_letter.hex()}"
         self.ids.append(id)
-        self.identical.append(_number(to_the_letter))
-        self.histories.append(_number(_digest(_history(entry.messages), normalise)))
+        self.identical.append(number(to_the_letter))
+        self.histories.append(number(digest(history(entry.messages), normalise)))
         self.copies.append(1)
         prompt = Prompt(
             id=id,
@@ -194,7 +194,7 @@ class _Run:
     def _repeat(self, entry: Logged, row: int) -> None:
         """A prompt that is there: answers to the very same words are answers to it."""
         self.copies[row] += 1
-        if entry.answers and _number(_digest(entry.messages, str)) == self.identical[row]:
+        if entry.answers and number(digest(entry.messages, str)) == self.identical[row]:
             self.more.append((row, entry.place, entry.answers))
             entry = msgspec.structs.replace(entry, answers=())
         self._drop(entry, Reason.DUPLICATE, kept=self.ids[row])
@@ -357,22 +357,6 @@ def _state(said: Said) -> AnswerState:
     if not said.text.strip():
         return AnswerState.EMPTY
     return AnswerState.TRUNCATED if said.finish_reason == "length" else AnswerState.COMPLETE
-
-
-def _digest(messages: Sequence[Message], form: Callable[[str], str]) -> bytes:
-    """Eleven bytes of who says what: among a million prompts two agree with a chance of 1e-15."""
-    parts = "\0".join(f"{message.role}\0{form(message.text)}" for message in messages)
-    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=11).digest()
-
-
-def _number(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], "big")
-
-
-def _history(messages: Sequence[Message]) -> list[Message]:
-    """The turns before the last question, without the system prompt."""
-    last = max(at for at, message in enumerate(messages) if message.role == "user")
-    return [m for m in messages[:last] if m.role not in ("system", "developer")]
 
 
 def _line(prompt: Prompt) -> bytes:
