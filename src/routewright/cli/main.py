@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 
 import click
@@ -12,6 +13,7 @@ from routewright.errors import RoutewrightError
 
 # In the order of the pipeline, with the line that --help shows: naming it here spares the import.
 VERBS = {
+    "import": "Read logs: prompts to collect, and answers that need not be bought again.",
     "collect": "Ask every model every prompt; resumable at any moment.",
     "judge": "Grade collected answers: verifying graders, an LLM judge for the rest.",
     "data": "Look at routing data: what it holds, what routing could gain, what looks wrong.",
@@ -36,7 +38,9 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"routewright.cli.{cmd_name}")
+        # A verb that Python keeps for itself has its file end in an underscore.
+        file = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"routewright.cli.{file}")
         command: click.Command = module.command
         return command
 

@@ -125,27 +125,46 @@ def cosines(left: Any, right: Any) -> NDArray[np.float64]:
     return np.asarray(left.multiply(right).sum(axis=1, dtype=np.float64)).ravel()
 
 
+def sketchable(text: str) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    """Buckets of one normalised text's n-grams, each once, and 64-bit hashes of its long runs."""
+    letters, words = _symbols(text)
+    return np.unique(_grams(letters, words)), np.unique(_mixed(words, LONG, salt=LONG))
+
+
 def _hashes(text: str) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Buckets of the word and letter n-grams of one text, with repeats, and of its long runs."""
+    letters, words = _symbols(text)
+    return _grams(letters, words), _windows(words, LONG, salt=LONG)
+
+
+def _symbols(text: str) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """A text's letters and words as numbers."""
     if len(text) > 2 * HALF_CAP:
         text = f"{text[:HALF_CAP]} {text[-HALF_CAP:]}"
     letters = np.frombuffer(f" {text} ".encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     tokens = [crc32(word.encode("utf-8", "surrogatepass")) for word in _WORD.findall(text)]
-    words = np.array(tokens, dtype=np.uint64)
-    parts = [_windows(letters.astype(np.uint64), LETTERS, salt=99)] if text else []
-    parts += [_windows(words, size, salt=size) for size in WORDS]
-    return np.concatenate(parts), _windows(words, LONG, salt=LONG)
+    return letters.astype(np.uint64)[: None if text else 0], np.array(tokens, dtype=np.uint64)
+
+
+def _grams(letters: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.int32]:
+    parts = [_windows(letters, LETTERS, salt=99)]
+    return np.concatenate([*parts, *(_windows(words, size, salt=size) for size in WORDS)])
 
 
 def _windows(symbols: NDArray[np.uint64], size: int, salt: int) -> NDArray[np.int32]:
-    """The bucket of every run of ``size`` symbols: a polynomial hash, mixed, its top bits."""
+    """The bucket of every run of ``size`` symbols: the top bits of its hash."""
+    return (_mixed(symbols, size, salt) >> np.uint64(40)).astype(np.int32)
+
+
+def _mixed(symbols: NDArray[np.uint64], size: int, salt: int) -> NDArray[np.uint64]:
+    """A hash of every run of ``size`` symbols: a polynomial, mixed."""
     count = max(len(symbols) - size + 1, 0)
     value = np.full(count, salt, dtype=np.uint64)
     for shift in range(size):
         value = (value + symbols[shift : shift + count]) * _BASE
     value ^= value >> np.uint64(31)
     value *= _SPREAD
-    return (value >> np.uint64(40)).astype(np.int32)
+    return value
 
 
 def _matrix(rows: Sequence[NDArray[np.int32]], *, damped: bool) -> tuple[Any, NDArray[np.int64]]:
