@@ -43,18 +43,18 @@ def find_model(name: str, models: Iterable[Model] | None = None) -> Model:
 def cost_usd(model: Model, usage: Usage) -> float:
     """What one call cost in US dollars under the price in force.
 
-    A model run here is charged by the CPU seconds it used; any other by its tokens, with
-    cached input tokens at their own price where the catalogue states one.
+    A model run here is charged by the CPU seconds it used; any other by its tokens, with input
+    tokens that were read from a cache, or written to one, at their own price where one is stated.
     """
     price = model.price
     if usage.cpu_s is not None and price.usd_per_cpu_hour:
         return usage.cpu_s / 3600.0 * price.usd_per_cpu_hour
-    cached_price = price.cached_input_usd_per_mtok
-    if cached_price is None:
-        cached_price = price.input_usd_per_mtok
-    fresh = max(usage.input_tokens - usage.cached_tokens, 0)
+    plain = price.input_usd_per_mtok
+    cached, written = price.cached_input_usd_per_mtok, price.cache_write_usd_per_mtok
+    fresh = max(usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens, 0)
     return (
-        fresh * price.input_usd_per_mtok
-        + usage.cached_tokens * cached_price
+        fresh * plain
+        + usage.cached_tokens * (plain if cached is None else cached)
+        + usage.cache_write_tokens * (plain if written is None else written)
         + usage.output_tokens * price.output_usd_per_mtok
     ) / 1e6

@@ -4,6 +4,7 @@
     ├── UsageError               the caller can fix it: exit code 2, HTTP 400
     │   ├── ConfigError          routewright.toml, a flag or an environment variable
     │   ├── DataError            a table, a prompt file or a journal
+    │   │   └── DamagedError     a journal with a line that is not as it was written
     │   ├── ArtefactError        a trained router on disk
     │   ├── RequestError         a request to the gateway
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
@@ -11,6 +12,8 @@
     ├── WeightsError             a weight file is missing or not the published one
     └── UpstreamError            a model's endpoint failed: HTTP 502
         ├── UpstreamTimeoutError HTTP 504
+        ├── UpstreamRefusedError it said no, or was never reached: nothing was charged
+        ├── UpstreamAccountError the endpoint refuses the account: key, permission or credit
         └── UpstreamLimitError   the endpoint asks to slow down: HTTP 429
 
 Each message names the file, row or field and says the way out, on one line.
@@ -52,6 +55,10 @@ class DataError(UsageError):
     code = "invalid_data"
 
 
+class DamagedError(DataError):
+    """A journal holds a line that is not as it was written."""
+
+
 class ArtefactError(UsageError):
     """A trained router that is damaged, foreign, or of another version."""
 
@@ -88,11 +95,16 @@ class WeightsError(RoutewrightError):
 
 
 class UpstreamError(RoutewrightError):
-    """A model's endpoint failed or answered something unusable."""
+    """A model's endpoint failed or answered something unusable.
+
+    ``maybe_paid`` says whether the call can have been charged all the same, as one whose answer
+    broke off on the way can.
+    """
 
     status = 502
     type = "upstream_error"
     code = "bad_upstream"
+    maybe_paid = True
 
 
 class UpstreamTimeoutError(UpstreamError):
@@ -102,12 +114,33 @@ class UpstreamTimeoutError(UpstreamError):
     code = "upstream_timeout"
 
 
+class UpstreamRefusedError(UpstreamError):
+    """A model's endpoint answered with an error status, or was never reached: nothing was charged.
+
+    ``retry_after_s`` is how long it asked to be left alone, where it asked.
+    """
+
+    maybe_paid = False
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class UpstreamAccountError(UpstreamError):
+    """A model's endpoint refuses the account, not the request: asking again would not help."""
+
+    code = "upstream_account"
+    maybe_paid = False
+
+
 class UpstreamLimitError(UpstreamError):
     """A model's endpoint asks to slow down; ``retry_after_s`` is what it asked for."""
 
     status = 429
     type = "rate_limit_error"
     code = "upstream_rate_limited"
+    maybe_paid = False
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)

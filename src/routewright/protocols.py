@@ -102,7 +102,7 @@ class Stream(Protocol):
     cost_usd: float | None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield complete server-sent events as the upstream sent them."""
+        """Yield whole server-sent events of OpenAI's chat.completion.chunk shape."""
         ...
 
     async def aclose(self) -> None:
@@ -120,10 +120,26 @@ class Provider(Protocol):
         """Get ready to be called: open pools, load weights. Safe to call twice."""
         ...
 
-    async def complete(self, model: Model, body: JsonObject) -> Completion:
+    async def complete(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> Completion:
         """Answer an OpenAI chat-completions body in one piece.
 
+        Args:
+            model: whom to ask.
+            body: the request, in OpenAI's words whatever the dialect.
+            cache_prefix: how many of the first messages other calls share, so that the dialect
+                can ask the provider to keep them in its cache; 0 asks for nothing.
+            idempotency_key: the same for every attempt at one call, so that an upstream that
+                honours it does not charge twice; "" sends none.
+
         Raises:
+            RequestError: the request cannot be said in this dialect, or was refused as it is.
             UpstreamError: the endpoint failed; nothing was paid for that is not reported.
         """
         ...
@@ -138,11 +154,11 @@ class Provider(Protocol):
 
 
 class Completion(Protocol):
-    """A whole answer: the upstream's JSON object with what it used and cost."""
+    """A whole answer: a chat.completion object with what it used and cost."""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The upstream's chat.completion object, untouched."""
+        """The upstream's chat.completion object, translated where its dialect is another."""
         ...
 
     @property

@@ -60,12 +60,17 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a model costs from a date on: by tokens, or by CPU hour for a model run here."""
+    """What a model costs from a date on: by tokens, or by CPU hour for a model run here.
+
+    Input tokens read from the provider's cache, or written to it, cost ``input_usd_per_mtok``
+    where no price of their own is given. Reasoning tokens cost what output costs.
+    """
 
     valid_from: str
     input_usd_per_mtok: float = 0.0
     output_usd_per_mtok: float = 0.0
     cached_input_usd_per_mtok: float | None = None
+    cache_write_usd_per_mtok: float | None = None
     usd_per_cpu_hour: float = 0.0
     source: str = ""
 
@@ -101,13 +106,21 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Tokens of one call as the provider counted them; ``cpu_s`` where the model ran here."""
+    """Tokens of one call as the provider counted them; ``cpu_s`` where the model ran here.
+
+    ``input_tokens`` are all that were read: ``cached_tokens``, read from the provider's cache, and
+    ``cache_write_tokens``, written to it, are among them. ``reasoning_tokens`` are among
+    ``output_tokens``. ``estimated`` marks tokens that were counted here from the text, because
+    the provider told none.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cpu_s: float | None = None
+    cache_write_tokens: int = 0
+    estimated: bool = False
 
 
 class AnswerState(StrEnum):
@@ -128,7 +141,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model returned to a prompt.
 
     ``latency_s`` is the time to the last byte, ``first_token_s`` to the first words where the
-    answer was streamed. ``sample`` counts repeated answers of one cell from 0.
+    answer was streamed. ``sample`` counts repeated answers of one cell from 0. ``note`` says what
+    is odd, such as usage that cannot be. ``unsure_calls`` were sent for this cell and never
+    answered, so that at most ``unsure_usd`` may have been charged beside ``cost_usd``.
     """
 
     prompt_id: str
@@ -142,6 +157,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_s: float | None = None
     finish_reason: str = ""
     sample: int = 0
+    note: str = ""
+    unsure_calls: int = 0
+    unsure_usd: float = 0.0
 
 
 class Grade(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -50,8 +50,16 @@ class LocalProvider:
         async with server.turn:
             await server.start()
 
-    async def complete(self, model: Model, body: JsonObject) -> HttpCompletion:
+    async def complete(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> HttpCompletion:
         """Answer in one piece; see ``protocols.Provider``."""
+        del cache_prefix, idempotency_key  # the engine keeps its own cache and charges nobody
         server = self._server(model)
         async with server.turn:
             endpoint = await server.start()

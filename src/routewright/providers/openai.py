@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import aiohttp
@@ -14,8 +17,10 @@ from routewright import catalog
 from routewright.config import Secret
 from routewright.errors import (
     RequestError,
+    UpstreamAccountError,
     UpstreamError,
     UpstreamLimitError,
+    UpstreamRefusedError,
     UpstreamTimeoutError,
 )
 from routewright.types import JsonObject, Model, Usage, json_object
@@ -82,10 +87,19 @@ class OpenAIProvider:
                 trust_env=False,
             )
 
-    async def complete(self, model: Model, body: JsonObject) -> HttpCompletion:
+    async def complete(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> HttpCompletion:
         """Answer in one piece; see ``protocols.Provider``."""
+        del cache_prefix  # such endpoints find shared prefixes themselves
         started = time.monotonic()
-        async with await self._post(model, {**body, "stream": False}) as response:
+        wanted = {**body, "stream": False}
+        async with await self._post(model, wanted, idempotency_key) as response:
             raw = await _read_capped(response)
         answer = _decode_object(raw, self.name)
         choices = answer.get("choices")
@@ -112,7 +126,9 @@ class OpenAIProvider:
             session, self._session = self._session, None
             await session.close()
 
-    async def _post(self, model: Model, body: JsonObject) -> aiohttp.ClientResponse:
+    async def _post(
+        self, model: Model, body: JsonObject, idempotency_key: str = ""
+    ) -> aiohttp.ClientResponse:
         await self.start()
         session = self._session
         if session is None:
@@ -120,10 +136,15 @@ class OpenAIProvider:
         payload = msgspec.json.encode({**body, "model": model.upstream_name or model.name})
         try:
             response = await session.post(
-                f"{self.base_url}/chat/completions", data=payload, allow_redirects=False
+                f"{self.base_url}/chat/completions",
+                data=payload,
+                headers={"idempotency-key": idempotency_key} if idempotency_key else None,
+                allow_redirects=False,
             )
         except TimeoutError as error:
             raise UpstreamTimeoutError(f"{self.name}: no answer in {self.timeout_s:g} s") from error
+        except aiohttp.ClientConnectorError as error:
+            raise UpstreamRefusedError(f"{self.name}: no connection to {self.base_url}") from error
         except aiohttp.ClientError as error:
             raise UpstreamError(
                 f"{self.name}: {type(error).__name__} at {self.base_url}"
@@ -277,11 +298,28 @@ async def _refusal(response: aiohttp.ClientResponse, provider: str) -> Exception
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         text = "no JSON body"
     message = f"{provider}: HTTP {response.status}: {text}"
+    wait_s = retry_after_s(response.headers.get("retry-after", ""))
     if response.status == 429:
-        after = response.headers.get("retry-after", "")
-        return UpstreamLimitError(
-            message, retry_after_s=float(after) if after.replace(".", "", 1).isdigit() else None
-        )
+        return UpstreamLimitError(message, retry_after_s=wait_s)
     if response.status in (400, 404, 413, 422):
         return RequestError(message, status=400)
-    return UpstreamError(message)
+    if response.status in (401, 402, 403):
+        return UpstreamAccountError(message)
+    if response.status in (408, 504):
+        return UpstreamTimeoutError(message)  # what stood behind it may have gone on and charged
+    return UpstreamRefusedError(message, retry_after_s=wait_s)
+
+
+def retry_after_s(header: str) -> float | None:
+    """Seconds that a Retry-After header asks to wait, given as a number or as an HTTP date."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        if until.tzinfo is None:
+            return None
+        seconds = (until - datetime.now(UTC)).total_seconds()
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

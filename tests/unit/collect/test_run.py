@@ -5,8 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from routewright.collect import collect, missing_cells, read_answers
-from routewright.collect import run as module
+from routewright.collect import collect, missing_cells, pace, read_answers
 from routewright.data.journal import Journal
 from routewright.errors import DataError
 from routewright.providers.openai import OpenAIProvider
@@ -28,7 +27,7 @@ def upstream():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAIT_S", 0.01)
+    monkeypatch.setattr(pace, "MAX_WAIT_S", 0.01)
 
 
 async def ask(upstream, folder: Path, *names):
