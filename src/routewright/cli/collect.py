@@ -112,10 +112,9 @@ def command(
     )
     repaired = Journal(out / ANSWERS_FILE).repair() if repair else []
     reserve = sum(_concurrency(settings, pool).values()) * ANSWER_BYTES * _longest(wish.prompts)
+    reserve = min(max(reserve, RESERVE_BYTES[0]), RESERVE_BYTES[1])
     try:
-        with Journal(
-            out / ANSWERS_FILE, reserve_bytes=min(max(reserve, RESERVE_BYTES[0]), RESERVE_BYTES[1])
-        ) as journal:
+        with Journal(out / ANSWERS_FILE, reserve_bytes=reserve, check=False) as journal:
             manifest = write_manifest(out, prompts, pool, wish.temperature)
             _collect(wish, journal, str(manifest["id"]), repaired)
     except DamagedError as error:

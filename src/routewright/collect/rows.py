@@ -21,7 +21,7 @@ import msgspec
 from routewright.collect.cells import Cell, Key
 from routewright.data.journal import Journal
 from routewright.errors import DataError
-from routewright.types import Answer, AnswerState, Model, Prompt, Usage
+from routewright.types import Answer, AnswerState, Model, Prompt
 
 ANSWERS_FILE = "answers.journal"
 
@@ -39,6 +39,9 @@ class Unsure(msgspec.Struct, frozen=True):
         return Unsure(self.calls + other.calls, self.most_usd + other.most_usd)
 
 
+NONE = Unsure()
+
+
 @dataclass
 class Known:
     """What the answers of one model have shown so far."""
@@ -48,15 +51,19 @@ class Known:
     output_tokens: int = 0
 
 
+class _Written(msgspec.Struct, frozen=True, gc=False):
+    output_tokens: int = 0
+
+
 class _Row(msgspec.Struct, frozen=True, gc=False):
     """The fields of a row that a resumed run needs: its texts stay on disk."""
 
-    sent: tuple[SentCall, ...] | None = None
+    sent: list[SentCall] | None = None
     prompt_id: str | None = None
     model: str = ""
     sample: int = 0
     state: AnswerState | None = None
-    usage: Usage | None = None
+    usage: _Written | None = None
     cost_usd: float = 0.0
     unsure_calls: int = 0
     unsure_usd: float = 0.0
@@ -74,7 +81,7 @@ class Ledger:
         self.states: Counter[AnswerState] = Counter()
         self.known: dict[str, Known] = {}
         self.open: dict[Key, Unsure] = {}
-        self._closed = Unsure()
+        self._closed = NONE
         self._places = {prompt.id: place for place, prompt in enumerate(prompts)}
         self._done: dict[tuple[str, int], bytearray] = {}
 
@@ -89,15 +96,15 @@ class Ledger:
         ledger = cls(prompts)
         for number, row in Journal(folder / ANSWERS_FILE).read(_Row):
             if row.sent is not None:
-                for prompt_id, model, sample, most_usd in row.sent:
-                    ledger._sent((prompt_id, model, sample), most_usd)
+                for call in row.sent:
+                    ledger._sent(call[:3], call[3])
             elif row.prompt_id is not None and row.state is not None:
                 ledger._answered(
                     (row.prompt_id, row.model, row.sample),
                     row.state,
                     row.cost_usd,
                     row.usage.output_tokens if row.usage else 0,
-                    Unsure(row.unsure_calls, row.unsure_usd),
+                    Unsure(row.unsure_calls, row.unsure_usd) if row.unsure_calls else NONE,
                 )
             else:
                 raise DataError(f"{folder / ANSWERS_FILE}: line {number} is no answer")
@@ -133,7 +140,9 @@ class Ledger:
         ]
 
     def _sent(self, key: Key, most_usd: float) -> None:
-        self.open[key] = self.open.get(key, Unsure()) + Unsure(1, most_usd)
+        call = Unsure(1, most_usd)
+        before = self.open.get(key)
+        self.open[key] = call if before is None else before + call
 
     def _answered(
         self, key: Key, state: AnswerState, cost_usd: float, output_tokens: int, unsure: Unsure
@@ -144,10 +153,13 @@ class Ledger:
             if unsure.calls:
                 self.open[key] = unsure  # the cell is asked again, and then closed
             return
-        self._closed += unsure
+        if unsure.calls:
+            self._closed += unsure
         self.states[state] += 1
         prompt_id, model, sample = key
-        known = self.known.setdefault(model, Known())
+        known = self.known.get(model)
+        if known is None:
+            known = self.known[model] = Known()
         known.answers += 1
         known.cost_usd += cost_usd
         known.output_tokens += output_tokens

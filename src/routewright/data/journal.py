@@ -14,6 +14,7 @@ import errno
 import fcntl
 import os
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -37,10 +38,12 @@ class Journal:
         reserve_bytes: disk space to hold back in a file beside it while it is open. When the disk
             is full the reserve is given up, so that what is under way can still be written;
             ``full`` says that this has happened and that it is time to stop.
+        check: look for damage when it is opened; not needed where all rows are read right after.
     """
 
-    def __init__(self, path: str | Path, *, reserve_bytes: int = 0) -> None:
+    def __init__(self, path: str | Path, *, reserve_bytes: int = 0, check: bool = True) -> None:
         self.path = Path(path)
+        self.check = check
         self.full = False
         self.torn_bytes = 0  # that ``open`` has cut off
         self._reserve_bytes = reserve_bytes
@@ -64,7 +67,9 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = _locked(self.path)
         try:
-            self._size = max((end for _, end, _ in _lines(self.path)), default=0)
+            self._size = _whole_bytes(file)
+            if self.check:
+                deque(_lines(self.path), maxlen=0)
             self.torn_bytes = os.fstat(file).st_size - self._size
             os.ftruncate(file, self._size)
             self._hold_reserve()
@@ -111,7 +116,7 @@ class Journal:
         decode = msgspec.json.Decoder(kind).decode
         if not self.path.exists():
             return
-        for number, _, data in _lines(self.path):
+        for number, data in _lines(self.path):
             try:
                 yield number, decode(data)
             except msgspec.ValidationError as error:
@@ -233,9 +238,20 @@ def _line(row: JsonObject | msgspec.Struct) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Every whole line: its number, where it ends in the file, and its JSON."""
-    end = 0
+def _whole_bytes(file: int) -> int:
+    """Where the last line that has an end ends."""
+    end = os.fstat(file).st_size
+    while end:
+        start = max(end - _READ_BYTES, 0)
+        found = os.pread(file, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The number and the JSON of every line that has an end."""
     with path.open("rb", buffering=_READ_BYTES) as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -243,8 +259,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
             data = _checked(line)
             if data is None:
                 raise _damaged(path, number)
-            end += len(line)
-            yield number, end, data
+            yield number, data
 
 
 def _checked(line: bytes) -> bytes | None:

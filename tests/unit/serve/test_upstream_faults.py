@@ -19,7 +19,7 @@ PATIENCE_S = 20.0  # far below the upstream timeout: only a cancelled call ends 
     ("fault", "code"),
     [
         (Refuse(500), "bad_upstream"),
-        (Refuse(401), "bad_upstream"),
+        (Refuse(401), "upstream_account"),
         (Refuse(429, headers=(("retry-after", "7"),)), "upstream_rate_limited"),
         (Raw(b"<html>", "text/html"), "bad_upstream"),
         (Raw(b'{"error": {"message": "no"}}'), "bad_upstream"),
