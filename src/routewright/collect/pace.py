@@ -34,6 +34,7 @@ class Pace:
     accepted_at: float | None = None
     halved: int = 0
     _steady: bool = False
+    _peak: int = 0  # calls in flight at most since the limit last fell
 
     def __post_init__(self) -> None:
         self.limit = min(START, self.ceiling)
@@ -47,6 +48,7 @@ class Pace:
         if self.accepted_at is None:
             self.accepted_at = now  # nothing can have been accepted before
         self.in_flight += 1
+        self._peak = max(self._peak, self.in_flight)
         return self.window
 
     def leave(self) -> None:
@@ -56,7 +58,7 @@ class Pace:
     def accepted(self, now: float) -> None:
         """A call was taken; a limit that is not made use of does not grow."""
         self.accepted_at, self.waits, self.misses = now, 0, 0
-        if self.in_flight >= self.limit / 2:
+        if self.limit < 2 * self._peak:
             self.limit = min(
                 self.limit + (1 / self.limit if self._steady else 1.0), float(self.ceiling)
             )
@@ -69,6 +71,7 @@ class Pace:
             self.halved += 1
             self._steady = True
             self.limit = max(self.limit / 2, 1.0)
+            self._peak = 0
         if asked_s is not None:
             self._pause(asked_s, now)
         elif first:
@@ -83,6 +86,7 @@ class Pace:
             self.window += 1
             self._steady = True
             self.limit = 1.0
+            self._peak = 0
             self._pause(jittered(self.waits, self.draw), now)
             self.waits += 1
 
