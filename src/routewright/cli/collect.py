@@ -185,7 +185,7 @@ async def _run(
                     collection=collection,
                 ),
                 budget=budget,
-                open_calls=dict(ledger.open),
+                tried=dict(ledger.open),
                 known=ledger.known,
                 on_answer=on_answer,
             )

@@ -80,7 +80,7 @@ class Pace:
             self.waits += 1
 
     def missed(self, now: float) -> None:
-        """A call failed; a row of failures says that the account is down."""
+        """A call for a cell that had not failed before did; many in a row: the account is down."""
         self.misses += 1
         if self.misses >= BREAK_AFTER and now >= self.resume_at:
             self.window += 1

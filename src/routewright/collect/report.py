@@ -50,9 +50,10 @@ def opening_lines(ledger: Ledger, torn_bytes: int, repaired: Sequence[int]) -> I
         )
     if torn_bytes:
         yield f"a row that was never finished ({torn_bytes} bytes) was cut off the journal"
-    if ledger.open:
+    unanswered = sum(unsure.calls > 0 for unsure in ledger.open.values())
+    if unanswered:
         yield (
-            f"{len(ledger.open)} cells were sent by earlier runs and never answered; "
+            f"{unanswered} cells were sent by earlier runs and never answered; "
             "they are asked again under the same Idempotency-Key"
         )
 

@@ -80,7 +80,7 @@ class Ledger:
         self.spent_usd = 0.0
         self.states: Counter[AnswerState] = Counter()
         self.known: dict[str, Known] = {}
-        self.open: dict[Key, Unsure] = {}
+        self.open: dict[Key, Unsure] = {}  # cells that were tried and have no answer
         self._closed = NONE
         self._places = {prompt.id: place for place, prompt in enumerate(prompts)}
         self._done: dict[tuple[str, int], bytearray] = {}
@@ -150,8 +150,7 @@ class Ledger:
         self.open.pop(key, None)
         self.spent_usd += cost_usd
         if state is AnswerState.FAILED:
-            if unsure.calls:
-                self.open[key] = unsure  # the cell is asked again, and then closed
+            self.open[key] = unsure  # the cell is asked again, and then closed
             return
         if unsure.calls:
             self._closed += unsure

@@ -74,6 +74,7 @@ class _Job:
     cell: Cell
     most_usd: float
     unsure: Unsure
+    tried: bool = False  # in vain, by this run or an earlier one
     shared: int = 0
     followers: Sequence[_Job] = ()  # share its prefix and wait until it is in the cache
     attempts: int = 0
@@ -114,7 +115,7 @@ class Run:
         journal: open for writing.
         terms: how to ask.
         budget: what may be spent; what earlier runs spent belongs in it.
-        open_calls: calls of earlier runs that may have been charged, by cell.
+        tried: cells that earlier runs tried in vain, with the calls that may have been charged.
         known: what each model's answers have shown so far.
         on_answer: told of each answer after it is on disk.
     """
@@ -126,7 +127,7 @@ class Run:
         *,
         terms: Terms | None = None,
         budget: Budget | None = None,
-        open_calls: Mapping[Key, Unsure] | None = None,
+        tried: Mapping[Key, Unsure] | None = None,
         known: Mapping[str, Known] | None = None,
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
@@ -137,7 +138,7 @@ class Run:
         self._terms = terms or Terms()
         self._collection = self._terms.collection or secrets.token_hex(8)
         self._budget = budget or Budget()
-        self._open_calls = open_calls or {}
+        self._tried = tried or {}
         self._known = known or {}
         self._on_answer = on_answer
         self._commits = Commits(journal)
@@ -197,7 +198,8 @@ class Run:
         return _Job(
             cell,
             most_usd=most_usd(cell, self._known.get(cell.model.name)),
-            unsure=self._open_calls.get(cell.key, Unsure()),
+            unsure=self._tried.get(cell.key, Unsure()),
+            tried=cell.key in self._tried,
             shared=shared,
         )
 
@@ -313,7 +315,10 @@ class Run:
 
     def _missed(self, lane: _Lane, job: _Job, error: UpstreamError) -> Answer | None:
         now = asyncio.get_running_loop().time()
-        lane.pace.missed(now)
+        if not job.tried:
+            # A cell that always fails tells nothing of the account; many that never did do.
+            lane.pace.missed(now)
+        job.tried = True
         self._retries.calls += job.attempts == 1
         if error.maybe_paid:
             job.unsure += Unsure(1, job.most_usd)

@@ -40,6 +40,7 @@ def test_answered_cells_are_done_and_failed_ones_are_not(tmp_path):
         ("p1", "b", 0),
         ("p2", "a", 0),
     ]
+    assert ledger.open == {("p1", "a", 0): Unsure()}, "it was tried, and nothing was charged"
     assert ledger.spent_usd == 1.0
     assert ledger.unsure == Unsure()
 
