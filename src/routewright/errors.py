@@ -115,16 +115,9 @@ class UpstreamTimeoutError(UpstreamError):
 
 
 class UpstreamRefusedError(UpstreamError):
-    """A model's endpoint answered with an error status, or was never reached: nothing was charged.
-
-    ``retry_after_s`` is how long it asked to be left alone, where it asked.
-    """
+    """A model's endpoint gave an error status, or was never reached: nothing was charged."""
 
     maybe_paid = False
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
 
 
 class UpstreamAccountError(UpstreamError):

@@ -33,7 +33,6 @@ from routewright.errors import (
     UpstreamAccountError,
     UpstreamError,
     UpstreamLimitError,
-    UpstreamRefusedError,
     UpstreamTimeoutError,
 )
 from routewright.protocols import Completion, Provider
@@ -327,8 +326,7 @@ class Run:
         if self._stopping or not self._retries.take(job.attempts):
             return failed(job.cell, str(error), job.unsure)
         self.tally.retries += 1
-        asked = error.retry_after_s if isinstance(error, UpstreamRefusedError) else None
-        self._again(lane, job, jittered(job.attempts, self._draw) if asked is None else asked)
+        self._again(lane, job, jittered(job.attempts, self._draw))
         return None
 
     def _again(self, lane: _Lane, job: _Job, wait_s: float) -> None:

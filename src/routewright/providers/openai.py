@@ -299,7 +299,7 @@ async def _refusal(response: aiohttp.ClientResponse, provider: str) -> Exception
         text = "no JSON body"
     message = f"{provider}: HTTP {response.status}: {text}"
     wait_s = retry_after_s(response.headers.get("retry-after", ""))
-    if response.status == 429:
+    if response.status == 429 or (response.status == 503 and wait_s is not None):
         return UpstreamLimitError(message, retry_after_s=wait_s)
     if response.status in (400, 404, 413, 422):
         return RequestError(message, status=400)
@@ -307,7 +307,7 @@ async def _refusal(response: aiohttp.ClientResponse, provider: str) -> Exception
         return UpstreamAccountError(message)
     if response.status in (408, 504):
         return UpstreamTimeoutError(message)  # what stood behind it may have gone on and charged
-    return UpstreamRefusedError(message, retry_after_s=wait_s)
+    return UpstreamRefusedError(message)
 
 
 def retry_after_s(header: str) -> float | None:

@@ -5,8 +5,8 @@ import asyncio
 from routewright.collect import Cell, Run, Terms
 from routewright.collect.order import PREFIX_CHARS, arrange, shared_messages
 from routewright.data.journal import Journal
-from routewright.providers.openai import HttpCompletion
 from routewright.types import Message, Model, Price, Prompt, Usage
+from tests.fakes.canned import Canned
 
 PRICE = Price(
     "2026-01-01",
@@ -22,7 +22,7 @@ def with_rules(n):
     return Prompt(f"p{n}", (Message("system", LONG), Message("user", f"question {n}")))
 
 
-class Canned:
+class Watched:
     """Answers after a moment and remembers what was asked when."""
 
     name = "canned"
@@ -44,16 +44,14 @@ class Canned:
         cached = 900 if len(self.answered) > 1 and cache_prefix else 0
         usage = Usage(input_tokens=1000, output_tokens=10, cached_tokens=cached)
         told = {"prompt_tokens": 1000, "completion_tokens": 10}
-        message = {"role": "assistant", "content": "fine"}
-        choices = [{"message": message, "finish_reason": "stop"}]
-        return HttpCompletion({"choices": choices, "usage": told}, usage, 0.001, 0.02)
+        return Canned(told=told, usage=usage, cost_usd=0.001)
 
     async def aclose(self):
         pass
 
 
 async def collected(tmp_path, prompts, samples=1):
-    provider = Canned()
+    provider = Watched()
     cells = [Cell(p, MODEL, sample) for p in prompts for sample in range(samples)]
     with Journal(tmp_path / "answers.journal") as journal:
         terms = Terms(concurrency={"canned": 8})

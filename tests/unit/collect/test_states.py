@@ -5,8 +5,8 @@ import pytest
 from routewright.collect.cells import Cell, idempotency_key
 from routewright.collect.rows import Unsure
 from routewright.collect.states import answered, state_of
-from routewright.providers.openai import HttpCompletion, usage_of
 from routewright.types import AnswerState, Model, Price, Prompt, Usage
+from tests.fakes.canned import Canned
 
 MODEL = Model(
     "m", "x", prices=(Price("2026-01-01", input_usd_per_mtok=1.0, output_usd_per_mtok=2.0),)
@@ -14,25 +14,26 @@ MODEL = Model(
 CELL = Cell(Prompt.from_text("p", "What is the capital of France?", max_tokens=20), MODEL)
 
 
-def done(told, *, text="Paris.", finish="stop", refusal=None, cost=0.5, usage=None):
-    message = {"role": "assistant", "content": text, "refusal": refusal}
-    body = {"choices": [{"message": message, "finish_reason": finish}], "usage": told}
-    return HttpCompletion(body, usage or usage_of(told), cost, 0.1)
-
-
 GOOD = {"prompt_tokens": 10, "completion_tokens": 3}
+
+
+def done(told, *, text="Paris.", usage=None, **more):
+    if usage is None:
+        counts = told if isinstance(told, dict) else {}
+        usage = Usage(*(counts.get(key, 0) for key in GOOD))
+    return Canned(text, told, usage, cost_usd=0.5, **more)
 
 
 @pytest.mark.parametrize(
     ("completion", "state"),
     [
         (done(GOOD), AnswerState.COMPLETE),
-        (done(GOOD, finish="length"), AnswerState.TRUNCATED),
-        (done(GOOD, text="", finish="length"), AnswerState.EMPTY),
+        (done(GOOD, finish_reason="length"), AnswerState.TRUNCATED),
+        (done(GOOD, text="", finish_reason="length"), AnswerState.EMPTY),
         (done(GOOD, text=" \n"), AnswerState.EMPTY),
-        (done(GOOD, finish="content_filter"), AnswerState.REFUSED),
-        (done(GOOD, text="", refusal="I will not."), AnswerState.REFUSED),
-        (done(GOOD, finish=""), AnswerState.COMPLETE),
+        (done(GOOD, refused=True), AnswerState.REFUSED),
+        (done(GOOD, text="", refused=True), AnswerState.REFUSED),
+        (done(GOOD, finish_reason=""), AnswerState.COMPLETE),
     ],
 )
 def test_how_an_answer_ended_is_one_state(completion, state):
@@ -61,9 +62,8 @@ def test_usage_that_can_be_is_taken_as_it_is():
     ],
 )
 def test_usage_that_cannot_be_is_noted_and_estimated(told, said):
-    answer = answered(CELL, done(told, usage=Usage(10**12, 10**12)), Unsure())
-    odd = answered(CELL, done(told), Unsure()) if told else answer
-    assert said in odd.note
+    answer = answered(CELL, done(told), Unsure())
+    assert said in answer.note
     assert answer.usage.estimated
     assert 0 < answer.cost_usd < 0.001, "the bill follows the text, not what was told"
 
