@@ -12,7 +12,6 @@
     ├── WeightsError             a weight file is missing or not the published one
     └── UpstreamError            a model's endpoint failed: HTTP 502
         ├── UpstreamTimeoutError HTTP 504
-        ├── UpstreamRefusedError it said no, or was never reached: nothing was charged
         ├── UpstreamAccountError the endpoint refuses the account: key, permission or credit
         └── UpstreamLimitError   the endpoint asks to slow down: HTTP 429
 
@@ -97,8 +96,8 @@ class WeightsError(RoutewrightError):
 class UpstreamError(RoutewrightError):
     """A model's endpoint failed or answered something unusable.
 
-    ``maybe_paid`` says whether the call can have been charged all the same, as one whose answer
-    broke off on the way can.
+    ``maybe_paid`` says whether the call can have been charged all the same: not one that got an
+    error status or never reached anybody, but one whose answer broke off on the way.
     """
 
     status = 502
@@ -106,18 +105,17 @@ class UpstreamError(RoutewrightError):
     code = "bad_upstream"
     maybe_paid = True
 
+    def __init__(self, message: str, *, maybe_paid: bool | None = None) -> None:
+        super().__init__(message)
+        if maybe_paid is not None:
+            self.maybe_paid = maybe_paid
+
 
 class UpstreamTimeoutError(UpstreamError):
     """A model's endpoint did not answer in time."""
 
     status = 504
     code = "upstream_timeout"
-
-
-class UpstreamRefusedError(UpstreamError):
-    """A model's endpoint gave an error status, or was never reached: nothing was charged."""
-
-    maybe_paid = False
 
 
 class UpstreamAccountError(UpstreamError):

@@ -20,7 +20,6 @@ from routewright.errors import (
     UpstreamAccountError,
     UpstreamError,
     UpstreamLimitError,
-    UpstreamRefusedError,
     UpstreamTimeoutError,
 )
 from routewright.types import JsonObject, Model, Usage, json_object
@@ -143,11 +142,10 @@ class OpenAIProvider:
             )
         except TimeoutError as error:
             raise UpstreamTimeoutError(f"{self.name}: no answer in {self.timeout_s:g} s") from error
-        except aiohttp.ClientConnectorError as error:
-            raise UpstreamRefusedError(f"{self.name}: no connection to {self.base_url}") from error
         except aiohttp.ClientError as error:
             raise UpstreamError(
-                f"{self.name}: {type(error).__name__} at {self.base_url}"
+                f"{self.name}: {type(error).__name__} at {self.base_url}",
+                maybe_paid=not isinstance(error, aiohttp.ClientConnectorError),
             ) from error
         if response.status != 200:
             async with response:
@@ -307,7 +305,7 @@ async def _refusal(response: aiohttp.ClientResponse, provider: str) -> Exception
         return UpstreamAccountError(message)
     if response.status in (408, 504):
         return UpstreamTimeoutError(message)  # what stood behind it may have gone on and charged
-    return UpstreamRefusedError(message)
+    return UpstreamError(message, maybe_paid=False)
 
 
 def retry_after_s(header: str) -> float | None:
