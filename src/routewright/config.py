@@ -14,7 +14,11 @@
     [providers.acme]
     kind = "openai"                     # any OpenAI-compatible base URL
     base_url = "https://llm.example/v1"
-    api_key_env = "ACME_API_KEY"
+    api_key_env = "ACME_API_KEY"        # or api_key_file = "secrets/acme"
+
+    [providers.groq]
+    kind = "openai"
+    preset = "groq"                     # an endpoint that is known: docs/providers.md lists them
 
     [models."qwen2.5-coder-0.5b-instruct"]   # known to the catalogue: nothing to add
 
@@ -124,24 +128,59 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way of calling LLMs."""
+    """One way of calling LLMs; docs/providers.md describes each kind.
 
-    kind: Literal["local", "openai"]
+    ``preset`` names an OpenAI-compatible endpoint that is known, ``vendor`` a provider of the
+    multi-provider library behind kind ``any``; ``api_version`` is Azure's.
+    """
+
+    kind: Literal["local", "openai", "anthropic", "gemini", "any"]
     base_url: str = ""
+    preset: str = ""
+    vendor: str = ""
+    api_version: str = ""
     api_key_env: str = ""
+    api_key_file: str = ""
     max_concurrency: int = 8
 
-    def api_key(self, env: Mapping[str, str] | None = None) -> Secret:
-        """The key from the environment variable the settings name; empty if none is named.
+    def trouble(self) -> str:
+        """What is wrong with these settings, as ``field must …``; "" where nothing is."""
+        for field, kind in (("preset", "openai"), ("api_version", "openai"), ("vendor", "any")):
+            if getattr(self, field) and self.kind != kind:
+                return f'{field} must be left out: it belongs to kind = "{kind}"'
+        if self.kind == "any" and not self.vendor:
+            return "vendor must name one, such as bedrock or cohere"
+        if self.api_key_env and self.api_key_file:
+            return "api_key_file must be left out where api_key_env is given"
+        needed = self.kind == "openai" and not self.preset
+        if (needed or self.base_url) and not self.base_url.startswith(("http://", "https://")):
+            return "base_url must be an http(s) URL"
+        return ""
+
+    def api_key(self, env: Mapping[str, str] | None = None, folder: Path = Path()) -> Secret:
+        """The key from the variable or the file that is named; empty if neither is.
 
         Raises:
-            ConfigError: a variable is named but not set.
+            ConfigError: it is named but not there, or nothing that a header can carry.
         """
-        if not self.api_key_env:
+        if self.api_key_file:
+            path = folder / Path(self.api_key_file).expanduser()
+            try:
+                value = path.read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"api_key_file {path} cannot be read; put the key alone into it"
+                ) from error
+            source = f"api_key_file {path}"
+        elif self.api_key_env:
+            value = (os.environ if env is None else env).get(self.api_key_env, "").strip()
+            source = f"environment variable {self.api_key_env}"
+            if not value:
+                raise ConfigError(f"{source} is not set; export it")
+        else:
             return Secret("")
-        value = (os.environ if env is None else env).get(self.api_key_env, "")
-        if not value:
-            raise ConfigError(f"environment variable {self.api_key_env} is not set; export it")
+        if not value or not value.isascii() or not value.isprintable():
+            raise ConfigError(f"{source} holds no key: one line of plain characters is needed")
         return Secret(value)
 
 
@@ -155,6 +194,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
     cached_input_usd_per_mtok: float | None = None
+    cache_write_usd_per_mtok: float | None = None
     usd_per_cpu_hour: float | None = None
     weights_file: str = ""
 
@@ -214,6 +254,7 @@ def _price(given: ModelSettings) -> Price | None:
             "input_usd_per_mtok",
             "output_usd_per_mtok",
             "cached_input_usd_per_mtok",
+            "cache_write_usd_per_mtok",
             "usd_per_cpu_hour",
         )
         if (value := getattr(given, field)) is not None
@@ -261,6 +302,6 @@ def _read(path: Path) -> Settings:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     for name, provider in settings.providers.items():
-        if provider.kind == "openai" and not provider.base_url.startswith(("http://", "https://")):
-            raise ConfigError(f"{path}: providers.{name}.base_url must be an http(s) URL")
+        if trouble := provider.trouble():
+            raise ConfigError(f"{path}: providers.{name}.{trouble}")
     return msgspec.structs.replace(settings, folder=str(path.parent))

@@ -96,10 +96,14 @@ class Judge(Protocol):
 
 
 class Stream(Protocol):
-    """An answer on its way: byte frames, then the usage and cost that were read off them."""
+    """An answer on its way: byte frames, then the usage and cost that were read off them.
+
+    ``started`` is ``time.monotonic()`` when the model was asked.
+    """
 
     usage: Usage | None
     cost_usd: float | None
+    started: float
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield whole server-sent events of OpenAI's chat.completion.chunk shape."""
@@ -144,8 +148,15 @@ class Provider(Protocol):
         """
         ...
 
-    async def stream(self, model: Model, body: JsonObject) -> Stream:
-        """Answer an OpenAI chat-completions body as server-sent events."""
+    async def stream(
+        self,
+        model: Model,
+        body: JsonObject,
+        *,
+        cache_prefix: int = 0,
+        idempotency_key: str = "",
+    ) -> Stream:
+        """Answer as server-sent events, in OpenAI's words; arguments and errors as above."""
         ...
 
     async def aclose(self) -> None:

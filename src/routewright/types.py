@@ -224,3 +224,9 @@ JsonObject = Mapping[str, Any]
 def json_object(value: object) -> dict[str, Any] | None:
     """The value if it is a JSON object (its keys are strings then), else None."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def json_objects(value: object) -> list[dict[str, Any]]:
+    """The JSON objects of a list, others left out; none where the value is no list."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [found for item in items if (found := json_object(item)) is not None]

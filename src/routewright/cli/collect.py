@@ -36,6 +36,7 @@ class Wish:
     temperature: float
     budget_usd: float | None
     timeout_s: float
+    stream: bool
     yes: bool
 
 
@@ -65,6 +66,9 @@ class Wish:
     help="For one whole answer; without it the configured gateway.timeout_s.",
 )
 @click.option(
+    "--stream", is_flag=True, help="Ask for streams: answers record when their first words came."
+)
+@click.option(
     "--repair", is_flag=True, help="Move damaged lines of the journal aside and ask them again."
 )
 def command(
@@ -78,6 +82,7 @@ def command(
     samples: int,
     temperature: float | None,
     timeout_s: float | None,
+    stream: bool,
     repair: bool,
 ) -> None:
     """Ask every model every prompt in PROMPTS (JSON Lines) and record the answers in a folder.
@@ -108,6 +113,7 @@ def command(
         temperature=temperature if temperature is not None else float(samples > 1),
         budget_usd=budget_usd,
         timeout_s=timeout_s or settings.gateway.timeout_s,
+        stream=stream,
         yes=yes,
     )
     repaired = Journal(out / ANSWERS_FILE).repair() if repair else []
@@ -181,6 +187,7 @@ async def _run(
                     concurrency=_concurrency(wish.settings, wish.pool),
                     account=lambda model: _account(wish.settings, model),
                     timeout_s=wish.timeout_s,
+                    stream=wish.stream,
                     temperature=wish.temperature,
                     collection=collection,
                 ),

@@ -13,6 +13,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from routewright.collect.bill import most_usd
@@ -36,6 +37,7 @@ from routewright.errors import (
     UpstreamTimeoutError,
 )
 from routewright.protocols import Completion, Provider
+from routewright.providers.completion import complete_streamed
 from routewright.types import Answer, Model
 
 PATIENCE_S = 600.0  # an account that has taken nothing for so long is given up for this run
@@ -55,6 +57,7 @@ class Terms:
         concurrency: the most calls in flight, by account; 1 where not given.
         account: which account a model's calls go through.
         timeout_s: from sending a call to its last byte, however slowly it comes.
+        stream: ask for streams, to learn when an answer's first words came.
         temperature: of every call.
         collection: names the collection in idempotency keys, the same in each of its runs.
     """
@@ -62,6 +65,7 @@ class Terms:
     concurrency: Mapping[str, int] = field(default_factory=dict[str, int])
     account: Callable[[Model], str] = by_provider
     timeout_s: float = TIMEOUT_S
+    stream: bool = False
     temperature: float = 0.0
     collection: str = ""
 
@@ -298,10 +302,13 @@ class Run:
 
     async def _complete(self, cell: Cell, shared: int) -> Completion:
         provider = self._providers[cell.model.provider]
+        complete = provider.complete
+        if self._terms.stream:
+            complete = partial(complete_streamed, provider)
         try:
             # The provider has its own limits; this one holds whatever the bytes do.
             async with asyncio.timeout(self._terms.timeout_s):
-                return await provider.complete(
+                return await complete(
                     cell.model,
                     request_body(cell.prompt, cell.sample, self._terms.temperature),
                     cache_prefix=shared,

@@ -13,7 +13,9 @@ import msgspec
 
 from routewright import catalog
 from routewright.errors import UpstreamError, require
-from routewright.providers.openai import HttpCompletion, HttpStream, OpenAIProvider
+from routewright.providers.completion import ChatCompletion
+from routewright.providers.openai import OpenAIProvider
+from routewright.providers.stream import HttpStream
 from routewright.providers.weights import find_weights
 from routewright.types import JsonObject, Model, Usage
 
@@ -51,31 +53,31 @@ class LocalProvider:
             await server.start()
 
     async def complete(
-        self,
-        model: Model,
-        body: JsonObject,
-        *,
-        cache_prefix: int = 0,
-        idempotency_key: str = "",
-    ) -> HttpCompletion:
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
+    ) -> ChatCompletion:
         """Answer in one piece; see ``protocols.Provider``."""
-        del cache_prefix, idempotency_key  # the engine keeps its own cache and charges nobody
         server = self._server(model)
         async with server.turn:
             endpoint = await server.start()
             before = server.cpu_s()
-            done = await endpoint.complete(model, body)
+            done = await endpoint.complete(
+                model, body, cache_prefix=cache_prefix, idempotency_key=idempotency_key
+            )
             usage = msgspec.structs.replace(done.usage, cpu_s=server.cpu_s() - before)
         return msgspec.structs.replace(done, usage=usage, cost_usd=catalog.cost_usd(model, usage))
 
-    async def stream(self, model: Model, body: JsonObject) -> LocalStream:
+    async def stream(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
+    ) -> LocalStream:
         """Answer as server-sent events; the model's turn ends with the stream."""
         server = self._server(model)
         await server.turn.acquire()
         try:
             endpoint = await server.start()
             before = server.cpu_s()
-            inner = await endpoint.stream(model, body)
+            inner = await endpoint.stream(
+                model, body, cache_prefix=cache_prefix, idempotency_key=idempotency_key
+            )
         except BaseException:
             server.turn.release()
             raise
@@ -98,6 +100,7 @@ class LocalStream:
     def __init__(self, inner: HttpStream, server: _Server, cpu_before: float, model: Model) -> None:
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
+        self.started = inner.started
         self._inner = inner
         self._server = server
         self._cpu_before = cpu_before

@@ -15,7 +15,7 @@ from routewright.data.journal import Journal
 from routewright.errors import DataError, WeightsError
 from routewright.providers.openai import OpenAIProvider
 from routewright.types import AnswerState, Model, Price, Prompt
-from tests.fakes.upstream import Hang, Raw, Refuse, Say, Upstream
+from tests.fakes.upstream import Cut, Hang, Raw, Refuse, Say, Upstream
 
 PROMPTS = [Prompt.from_text(f"p{n}", f"prompt {n}", max_tokens=5) for n in range(3)]
 
@@ -216,3 +216,22 @@ async def test_retries_are_a_share_of_the_calls(upstream, tmp_path):
     assert tally.failed == 120
     assert upstream.asked("a") == 120 + tally.retries
     assert tally.retries <= FREE + SHARE * 120
+
+
+async def test_a_streamed_answer_says_when_its_first_words_came(upstream, tmp_path):
+    upstream.script["a"] = [Say("one two three", gap_s=0.02)]
+    tally = await run_of(upstream, tmp_path, terms=Terms(stream=True))
+    assert tally.states == {AnswerState.COMPLETE: 3}
+    for answer in read_answers(tmp_path):
+        assert answer.text == "one two three"
+        assert answer.first_token_s is not None
+        assert 0 < answer.first_token_s < answer.latency_s
+        assert answer.usage.output_tokens == 5
+
+
+async def test_a_stream_that_is_cut_is_no_answer_and_may_be_charged(upstream, tmp_path):
+    upstream.script["a"] = [Cut(after_events=3), Say("whole")]
+    tally = await run_of(upstream, tmp_path, terms=Terms(stream=True))
+    assert [x.text for x in read_answers(tmp_path)] == ["whole"] * 3
+    assert tally.retries == 1
+    assert Ledger.read(tmp_path, PROMPTS).unsure.calls == 1

@@ -1,0 +1,68 @@
+"""Calls the Anthropic Messages API, or a server that speaks it."""
+
+from __future__ import annotations
+
+import time
+
+from routewright.config import Secret
+from routewright.providers.anthropic.answer import AnthropicEvents, chat_completion
+from routewright.providers.anthropic.request import messages_request
+from routewright.providers.completion import ChatCompletion, whole_answer
+from routewright.providers.endpoint import Endpoint
+from routewright.providers.stream import HttpStream
+from routewright.types import JsonObject, Model
+
+BASE_URL = "https://api.anthropic.com/v1"
+API_KEY_ENV = "ANTHROPIC_API_KEY"
+VERSION = "2023-06-01"  # of the wire format: the one that the API documents
+
+
+class AnthropicProvider:
+    """Takes and gives OpenAI's words; ``request`` and ``answer`` translate."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str = BASE_URL,
+        api_key: Secret | None = None,
+        timeout_s: float = 600.0,
+    ) -> None:
+        self.name = name
+        headers = {"anthropic-version": VERSION}
+        if api_key:
+            headers["x-api-key"] = api_key.reveal()
+        self._endpoint = Endpoint(name, base_url, headers=headers, timeout_s=timeout_s)
+
+    async def start(self) -> None:
+        """Open the connection pool."""
+        await self._endpoint.start()
+
+    async def complete(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
+    ) -> ChatCompletion:
+        """Answer in one piece; see ``protocols.Provider``."""
+        started = time.monotonic()
+        asked = {**body, "stream": False}
+        name = model.upstream_name or model.name
+        request = messages_request(name, asked, cache_prefix=cache_prefix)
+        message = await self._endpoint.post_whole(
+            "/messages", request, idempotency_key=idempotency_key
+        )
+        answer = chat_completion(self.name, message)
+        return whole_answer(self.name, model, body, answer, latency_s=time.monotonic() - started)
+
+    async def stream(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
+    ) -> HttpStream:
+        """Answer as server-sent events; see ``protocols.Provider``."""
+        started = time.monotonic()
+        asked = {**body, "stream": True}
+        name = model.upstream_name or model.name
+        request = messages_request(name, asked, cache_prefix=cache_prefix)
+        response = await self._endpoint.post("/messages", request, idempotency_key=idempotency_key)
+        return HttpStream(response, self.name, AnthropicEvents(self.name), model, started)
+
+    async def aclose(self) -> None:
+        """Close the pool; safe to call twice."""
+        await self._endpoint.aclose()

@@ -1,0 +1,116 @@
+"""What an upstream's refusal means: its status, headers and body → the error to raise."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from routewright.errors import (
+    RequestError,
+    RoutewrightError,
+    UpstreamAccountError,
+    UpstreamError,
+    UpstreamLimitError,
+    UpstreamTimeoutError,
+)
+from routewright.types import json_object, json_objects
+
+# OpenAI says with the status of a rate limit that there is no credit left.
+NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
+OVERLOADED = 529  # Anthropic's: all of its users at once, not this account
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)s")  # Google's: "34.5s"
+
+
+def refusal(
+    name: str, status: int, headers: Mapping[str, str], raw: bytes, *, now: datetime | None = None
+) -> RoutewrightError:
+    """The error that a status other than 200 stands for, with the upstream's own message.
+
+    429 and 529, and 503 where it says for how long, ask to slow down; 401, 402, 403 and an
+    exhausted quota refuse the account; 400, 404, 413 and 422 the request. All else may pass.
+    """
+    decoded = _decoded(raw)
+    said = "no JSON body" if decoded is None else error_text(decoded)
+    message = f"{name}: HTTP {status}: {said}"
+    wait_s = retry_after_s(headers, now=now)
+    if wait_s is None:
+        wait_s = _google_delay_s(decoded)
+    if status in (401, 402, 403) or (status == 429 and _no_credit(decoded)):
+        return UpstreamAccountError(message)
+    if status in (429, OVERLOADED) or (status == 503 and wait_s is not None):
+        return UpstreamLimitError(message, retry_after_s=wait_s)
+    if status in (400, 404, 413, 422):
+        return RequestError(message, status=400)
+    if status in (408, 504):
+        return UpstreamTimeoutError(message)  # what stood behind it may have gone on and charged
+    return UpstreamError(message, maybe_paid=False)
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Seconds to wait: ``retry-after-ms``, or ``retry-after`` in seconds or as an HTTP date.
+
+    A date that has passed means 0; what is neither means nothing was asked for.
+    """
+    given = {key.lower(): value.strip() for key, value in headers.items()}
+    milliseconds = _seconds(given.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = given.get("retry-after", "")
+    seconds = _seconds(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)  # "-0000": UTC whose zone is not known
+    return max((at - (now or datetime.now(UTC))).total_seconds(), 0.0)
+
+
+def error_text(decoded: object) -> str:
+    """The message of an error object in any of its shapes, on one line."""
+    held = json_object(decoded) or {}
+    error = held.get("error") or held.get("message") or held.get("detail")
+    message = (json_object(error) or {"message": error}).get("message")
+    return " ".join(str(message).split())[:300] if message else "refused without a message"
+
+
+def _decoded(raw: bytes) -> dict[str, Any] | None:
+    try:
+        decoded: object = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    # Gemini's streams answer with a list of one.
+    return json_object(decoded) or next(iter(json_objects(decoded)), None)
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _error(decoded: object) -> dict[str, object]:
+    return json_object((json_object(decoded) or {}).get("error")) or {}
+
+
+def _no_credit(decoded: object) -> bool:
+    error = _error(decoded)
+    return error.get("code") in NO_CREDIT or error.get("type") in NO_CREDIT
+
+
+def _google_delay_s(decoded: object) -> float | None:
+    for detail in json_objects(_error(decoded).get("details")):
+        found = _DURATION.fullmatch(str(detail.get("retryDelay") or ""))
+        if found:
+            return float(found[1])
+    return None
