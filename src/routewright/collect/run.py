@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 from routewright.collect.bill import most_usd
 from routewright.collect.budget import Budget
 from routewright.collect.cells import Cell, Key, idempotency_key, request_body
 from routewright.collect.commits import Commits
+from routewright.collect.lanes import Job, Lane, Terms
 from routewright.collect.order import arrange
 from routewright.collect.pace import Pace, jittered
 from routewright.collect.retries import MAX_SENT_BACK, Retries
@@ -37,77 +35,9 @@ from routewright.errors import (
     UpstreamTimeoutError,
 )
 from routewright.protocols import Completion, Provider
-from routewright.providers.completion import complete_streamed
-from routewright.types import Answer, Model
+from routewright.types import Answer
 
 PATIENCE_S = 600.0  # an account that has taken nothing for so long is given up for this run
-TIMEOUT_S = 600.0
-
-
-def by_provider(model: Model) -> str:
-    """The account of a model: one a provider, as a key has one rate limit for all its models."""
-    return model.provider
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How to ask.
-
-    Args:
-        concurrency: the most calls in flight, by account; 1 where not given.
-        account: which account a model's calls go through.
-        timeout_s: from sending a call to its last byte, however slowly it comes.
-        stream: ask for streams, to learn when an answer's first words came.
-        temperature: of every call.
-        collection: names the collection in idempotency keys, the same in each of its runs.
-    """
-
-    concurrency: Mapping[str, int] = field(default_factory=dict[str, int])
-    account: Callable[[Model], str] = by_provider
-    timeout_s: float = TIMEOUT_S
-    stream: bool = False
-    temperature: float = 0.0
-    collection: str = ""
-
-
-@dataclass(eq=False, slots=True)
-class _Job:
-    """A cell on its way to its one final state."""
-
-    cell: Cell
-    most_usd: float
-    unsure: Unsure
-    tried: bool = False  # in vain, by this run or an earlier one
-    shared: int = 0
-    followers: Sequence[_Job] = ()  # share its prefix and wait until it is in the cache
-    attempts: int = 0
-    sent_back: int = 0
-    noted: bool = False  # a row says that it goes out, and that send is not used up yet
-
-
-@dataclass
-class _Lane:
-    """One account: what waits for it, and how many calls it takes at a time."""
-
-    name: str
-    pace: Pace
-    fresh: Iterator[_Job]  # not asked yet
-    queue: deque[_Job] = field(default_factory=deque["_Job"])  # to be asked next
-    resting: set[_Job] = field(default_factory=set["_Job"])  # wait for their next attempt
-    closed: bool = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether something of this lane will happen by itself."""
-        return bool(self.pace.in_flight or self.resting)
-
-    def head(self) -> _Job | None:
-        """The job that goes next, if one may."""
-        if self.closed:
-            return None
-        if not self.queue:
-            self.queue.extend(islice(self.fresh, 1))
-        return self.queue[0] if self.queue else None
 
 
 class Run:
@@ -135,7 +65,7 @@ class Run:
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         self.tally = Tally()
-        self.lanes: dict[str, _Lane] = {}
+        self.lanes: dict[str, Lane] = {}
         self._providers = providers
         self._journal = journal
         self._terms = terms or Terms()
@@ -188,17 +118,17 @@ class Run:
             by_account.setdefault(self._terms.account(cell.model), []).append(cell)
         for name, own in by_account.items():
             pace = Pace(self._terms.concurrency.get(name, 1))
-            self.lanes[name] = _Lane(name, pace, self._jobs(own))
+            self.lanes[name] = Lane(name, pace, self._jobs(own))
         return sum(map(len, by_account.values()))
 
-    def _jobs(self, cells: Sequence[Cell]) -> Iterator[_Job]:
+    def _jobs(self, cells: Sequence[Cell]) -> Iterator[Job]:
         for group in arrange(cells):
             first, *others = (self._job(cell, group.shared) for cell in group.cells)
             first.followers = others
             yield first
 
-    def _job(self, cell: Cell, shared: int) -> _Job:
-        return _Job(
+    def _job(self, cell: Cell, shared: int) -> Job:
+        return Job(
             cell,
             most_usd=most_usd(cell, self._known.get(cell.model.name)),
             unsure=self._tried.get(cell.key, Unsure()),
@@ -233,14 +163,14 @@ class Run:
             except TimeoutError:
                 pass
 
-    def _next(self, lane: _Lane, now: float) -> _Job | None:
+    def _next(self, lane: Lane, now: float) -> Job | None:
         job = lane.head()
         if job is None or not lane.pace.room(now) or not self._budget.admits(job.most_usd):
             return None
         self._budget.reserve(job.most_usd)
         return lane.queue.popleft()
 
-    async def _call(self, lane: _Lane, job: _Job, window: int) -> None:
+    async def _call(self, lane: Lane, job: Job, window: int) -> None:
         """One attempt; its slot is free again when what came of it is on disk."""
         spent_usd = 0.0
         before = job.unsure
@@ -257,7 +187,7 @@ class Run:
             lane.pace.leave()
             self._changed.set()
 
-    async def _attempt(self, lane: _Lane, job: _Job, window: int) -> Answer | None:
+    async def _attempt(self, lane: Lane, job: Job, window: int) -> Answer | None:
         """The cell's answer, or None where it is to be asked again or was not asked."""
         cell = job.cell
         if not job.noted:
@@ -304,6 +234,8 @@ class Run:
         provider = self._providers[cell.model.provider]
         complete = provider.complete
         if self._terms.stream:
+            from routewright.providers.completion import complete_streamed
+
             complete = partial(complete_streamed, provider)
         try:
             # The provider has its own limits; this one holds whatever the bytes do.
@@ -319,7 +251,7 @@ class Run:
                 f"{provider.name}: no whole answer in {self._terms.timeout_s:g} s"
             ) from error
 
-    def _missed(self, lane: _Lane, job: _Job, error: UpstreamError) -> Answer | None:
+    def _missed(self, lane: Lane, job: Job, error: UpstreamError) -> Answer | None:
         now = asyncio.get_running_loop().time()
         if not job.tried:
             # A cell that always fails tells nothing of the account; many that never did do.
@@ -336,7 +268,7 @@ class Run:
         self._again(lane, job, jittered(job.attempts, self._draw))
         return None
 
-    def _again(self, lane: _Lane, job: _Job, wait_s: float) -> None:
+    def _again(self, lane: Lane, job: Job, wait_s: float) -> None:
         """Put a job back to the front of its line after a while."""
 
         def back() -> None:
@@ -347,7 +279,7 @@ class Run:
         lane.resting.add(job)
         asyncio.get_running_loop().call_later(wait_s, back)
 
-    async def _record(self, lane: _Lane, job: _Job, answer: Answer) -> None:
+    async def _record(self, lane: Lane, job: Job, answer: Answer) -> None:
         try:
             await self._commits.answer(answer)
         except OSError:
@@ -360,12 +292,12 @@ class Run:
         self._watch_disk()
         self._on_answer(answer)
 
-    def _watch_patience(self, lane: _Lane, error: UpstreamError) -> None:
+    def _watch_patience(self, lane: Lane, error: UpstreamError) -> None:
         silent_s = lane.pace.silent_s(asyncio.get_running_loop().time())
         if silent_s > max(PATIENCE_S, 3 * self._terms.timeout_s):
             self._give_up(lane, f"nothing accepted for {silent_s:.0f} s (last: {error})")
 
-    def _give_up(self, lane: _Lane, why: str) -> None:
+    def _give_up(self, lane: Lane, why: str) -> None:
         """Leave what waits for an account unasked; the others go on."""
         reason = f"{lane.name}: {why}"
         if reason not in self.tally.stopped:
