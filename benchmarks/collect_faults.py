@@ -207,7 +207,7 @@ def main() -> None:
             print(f"honours Idempotency-Key          {not given.forget}")
             print(f"seconds                          {time.monotonic() - started:.0f}")
             print("the last run said:")
-            print("    " + told.strip().replace("\n", "\n    "))
+            print("    " + told.replace(str(folder), "…").strip().replace("\n", "\n    "))
 
 
 if __name__ == "__main__":
