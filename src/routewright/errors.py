@@ -4,6 +4,7 @@
     ├── UsageError               the caller can fix it: exit code 2, HTTP 400
     │   ├── ConfigError          routewright.toml, a flag or an environment variable
     │   ├── DataError            a table, a prompt file or a journal
+    │   │   └── DamagedError     a journal with a line that is not as it was written
     │   ├── ArtefactError        a trained router on disk
     │   ├── RequestError         a request to the gateway
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
@@ -53,6 +54,10 @@ class DataError(UsageError):
     code = "invalid_data"
 
 
+class DamagedError(DataError):
+    """A journal holds a line that is not as it was written."""
+
+
 class ArtefactError(UsageError):
     """A trained router that is damaged, foreign, or of another version."""
 
@@ -89,11 +94,21 @@ class WeightsError(RoutewrightError):
 
 
 class UpstreamError(RoutewrightError):
-    """A model's endpoint failed or answered something unusable."""
+    """A model's endpoint failed or answered something unusable.
+
+    ``maybe_paid`` says whether the call can have been charged all the same: not one that got an
+    error status or never reached anybody, but one whose answer broke off on the way.
+    """
 
     status = 502
     type = "upstream_error"
     code = "bad_upstream"
+    maybe_paid = True
+
+    def __init__(self, message: str, *, maybe_paid: bool | None = None) -> None:
+        super().__init__(message)
+        if maybe_paid is not None:
+            self.maybe_paid = maybe_paid
 
 
 class UpstreamTimeoutError(UpstreamError):
@@ -107,6 +122,7 @@ class UpstreamAccountError(UpstreamError):
     """A model's endpoint refuses the account, not the request: asking again would not help."""
 
     code = "upstream_account"
+    maybe_paid = False
 
 
 class UpstreamLimitError(UpstreamError):
@@ -115,6 +131,7 @@ class UpstreamLimitError(UpstreamError):
     status = 429
     type = "rate_limit_error"
     code = "upstream_rate_limited"
+    maybe_paid = False
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)

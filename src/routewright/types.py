@@ -141,7 +141,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model returned to a prompt.
 
     ``latency_s`` is the time to the last byte, ``first_token_s`` to the first words where the
-    answer was streamed. ``sample`` counts repeated answers of one cell from 0.
+    answer was streamed. ``sample`` counts repeated answers of one cell from 0. ``note`` says what
+    is odd, such as usage that cannot be. ``unsure_calls`` were sent for this cell and never
+    answered, so that at most ``unsure_usd`` may have been charged beside ``cost_usd``.
     """
 
     prompt_id: str
@@ -155,6 +157,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     first_token_s: float | None = None
     finish_reason: str = ""
     sample: int = 0
+    note: str = ""
+    unsure_calls: int = 0
+    unsure_usd: float = 0.0
 
 
 class Grade(msgspec.Struct, frozen=True, omit_defaults=True):

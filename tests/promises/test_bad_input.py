@@ -142,7 +142,8 @@ def test_a_folder_keeps_to_the_prompts_it_was_begun_with(tmp_path):
     )
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text(json.dumps({"prompt_id": "a", "prompt": "hello"}) + "\n")
-    asked = ("collect", prompts, "--models", "m", "--config", config, "--out", tmp_path / "out")
+    common = ("--models", "m", "--config", config, "--out", tmp_path / "out", "--yes")
+    asked = ("collect", prompts, *common)
     first = run(*asked)
     assert first.returncode == 1, first.stderr
     assert "run the same command to ask again" in first.stderr

@@ -96,14 +96,17 @@ def command(tmp_path, upstream):
     return [
         *(sys.executable, "-m", "routewright.cli.main", "collect", str(prompts)),
         *("--models", ",".join(MODELS), "--config", str(config), "--out", str(tmp_path / "out")),
+        "--yes",
     ]
+
+
+def answer_rows(folder):
+    return [row for row in Journal(folder / "answers.journal").rows() if "sent" not in row]
 
 
 def recorded(folder):
     return {
-        (row["prompt_id"], row["model"])
-        for row in Journal(folder / "answers.journal").rows()
-        if row["state"] != "failed"
+        (row["prompt_id"], row["model"]) for row in answer_rows(folder) if row["state"] != "failed"
     }
 
 
@@ -136,7 +139,7 @@ def test_kill_9_twenty_times_loses_nothing_and_asks_nothing_twice(tmp_path, upst
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not asked_since(start) & before
-    rows = Journal(folder / "answers.journal").rows()
+    rows = answer_rows(folder)
     cells = Counter((row["prompt_id"], row["model"]) for row in rows)
     assert cells == {(f"p{n}", model): 1 for n in range(PROMPTS) for model in MODELS}
     assert all(row["text"] == f"{row['model']}: prompt {row['prompt_id'][1:]}" for row in rows)
@@ -149,7 +152,7 @@ def test_kill_9_twenty_times_loses_nothing_and_asks_nothing_twice(tmp_path, upst
 
 def test_costs_are_recorded_from_usage_and_price(tmp_path, upstream, command):
     subprocess.run(command, check=True, capture_output=True)
-    rows = Journal(tmp_path / "out" / "answers.journal").rows()
+    rows = answer_rows(tmp_path / "out")
     assert {(row["model"], row["cost_usd"]) for row in rows} == {
         ("small", 7e-6),
         ("large", 63e-6),

@@ -65,7 +65,8 @@ def job(tmp_path_factory):
         )
         common = ("--config", config)
         prompts = folder / "prompts.jsonl"
-        run("collect", prompts, "--models", "small,large", "--out", folder / "run", *common)
+        asked = ("--models", "small,large", "--out", folder / "run", "--yes")
+        run("collect", prompts, *asked, *common)
         run("judge", folder / "run", "--judge", "judge", "--audit", 20, *common)
         asked = len(upstream.requests)
         run("judge", folder / "run", "--judge", "judge", "--audit", 20, *common)

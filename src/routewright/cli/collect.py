@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from routewright.errors import UpstreamError
-from routewright.types import Answer, AnswerState, Model, Prompt
+from routewright.errors import ConfigError, DamagedError, DataError, UpstreamError, UsageError
+from routewright.types import Answer, Model, Prompt
 
 if TYPE_CHECKING:
+    from routewright.collect import Bill, Cell, Ledger, Run, Tally
     from routewright.config import Settings
+    from routewright.data.journal import Journal
+
+RESERVE_BYTES = (1 << 20, 64 << 20)  # the least and the most that is held back
+ANSWER_BYTES = 8  # a token, with room for JSON's escapes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line asked for."""
+
+    prompts: Sequence[Prompt]
+    pool: Sequence[Model]
+    folder: Path
+    settings: Settings
+    samples: int
+    temperature: float
+    budget_usd: float | None
+    timeout_s: float
+    stream: bool
+    yes: bool
 
 
 @click.command(name="collect")
@@ -22,14 +46,55 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--config", type=click.Path(path_type=Path), help="routewright.toml.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N prompts.")
-def command(prompts: Path, models: str, out: Path, config: Path | None, limit: int | None) -> None:
+@click.option(
+    "--budget-usd",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop before the folder, over all its runs, has cost more.",
+)
+@click.option("--yes", is_flag=True, help="Accept the bill without being asked.")
+@click.option(
+    "--samples", default=1, type=click.IntRange(min=1), help="Answers of each model to each prompt."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, max=2),
+    help="Of decoding; without it 0 for one sample and 1 for several.",
+)
+@click.option(
+    "--timeout-s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="For one whole answer; without it the configured gateway.timeout_s.",
+)
+@click.option(
+    "--stream", is_flag=True, help="Ask for streams: answers record when their first words came."
+)
+@click.option(
+    "--repair", is_flag=True, help="Move damaged lines of the journal aside and ask them again."
+)
+def command(
+    prompts: Path,
+    models: str,
+    out: Path,
+    config: Path | None,
+    limit: int | None,
+    budget_usd: float | None,
+    yes: bool,
+    samples: int,
+    temperature: float | None,
+    timeout_s: float | None,
+    stream: bool,
+    repair: bool,
+) -> None:
     """Ask every model every prompt in PROMPTS (JSON Lines) and record the answers in a folder.
 
-    Killed at any moment, it goes on where it stopped: what has been answered is not asked again.
+    The bill is estimated first. Killed at any moment, the same command goes on where it stopped:
+    what has been answered is not asked again.
     """
     from routewright.catalog import find_model
+    from routewright.collect import ANSWERS_FILE
     from routewright.collect.manifest import write_manifest
     from routewright.config import load_settings
+    from routewright.data.journal import Journal
     from routewright.data.prompt_file import load_prompts
 
     settings = load_settings(config)
@@ -39,50 +104,172 @@ def command(prompts: Path, models: str, out: Path, config: Path | None, limit: i
         find_model(name, configured if name in settings.models else None)
         for name in dict.fromkeys(names)
     ]
-    wanted = load_prompts(prompts)[:limit]
-    out.mkdir(parents=True, exist_ok=True)
-    write_manifest(out, prompts, pool)
-    asyncio.run(_run(wanted, pool, out, settings))
+    wish = Wish(
+        prompts=load_prompts(prompts)[:limit],
+        pool=pool,
+        folder=out,
+        settings=settings,
+        samples=samples,
+        temperature=temperature if temperature is not None else float(samples > 1),
+        budget_usd=budget_usd,
+        timeout_s=timeout_s or settings.gateway.timeout_s,
+        stream=stream,
+        yes=yes,
+    )
+    repaired = Journal(out / ANSWERS_FILE).repair() if repair else []
+    reserve = sum(_concurrency(settings, pool).values()) * ANSWER_BYTES * _longest(wish.prompts)
+    reserve = min(max(reserve, RESERVE_BYTES[0]), RESERVE_BYTES[1])
+    try:
+        with Journal(out / ANSWERS_FILE, reserve_bytes=reserve, check=False) as journal:
+            manifest = write_manifest(out, prompts, pool, wish.temperature)
+            _collect(wish, journal, str(manifest["id"]), repaired)
+    except DamagedError as error:
+        raise DataError(
+            f"{str(error).partition(';')[0]}; run the same command with --repair to move that line "
+            f"to {ANSWERS_FILE}.damaged and ask for its answer again"
+        ) from error
+
+
+def _collect(wish: Wish, journal: Journal, collection: str, repaired: Sequence[int]) -> None:
+    from routewright.collect import Ledger, estimate
+    from routewright.collect.report import bill_lines, opening_lines
+
+    ledger = Ledger.read(wish.folder, wish.prompts)
+    for line in opening_lines(ledger, journal.torn_bytes, repaired):
+        click.echo(line, err=True)
+    cells = ledger.missing(wish.pool, wish.samples)
+    bill = estimate(wish.pool, cells, ledger.known)
+    if cells:
+        for line in bill_lines(bill):
+            click.echo(line, err=True)
+        if not wish.yes and any(not _is_local(wish.settings, model) for model in wish.pool):
+            _confirm(bill)
+    asyncio.run(_run(wish, journal, collection, cells, ledger, bill))
+
+
+def _confirm(bill: Bill) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"nobody is here to accept the bill of about ${bill.expected_usd:.4f} (at most "
+            f"${bill.most_usd:.4f}); pass --yes to accept it, and --budget-usd to set a limit"
+        )
+    click.confirm("Ask the models?", abort=True, err=True)
 
 
 async def _run(
-    wanted: Sequence[Prompt], pool: Sequence[Model], folder: Path, settings: Settings
+    wish: Wish,
+    journal: Journal,
+    collection: str,
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    bill: Bill,
 ) -> None:
     from routewright.cli.progress import progress_bar
-    from routewright.collect import ANSWERS_FILE, collect, missing_cells, read_answers
-    from routewright.data.journal import Journal
+    from routewright.collect import Budget, Run, Terms
     from routewright.providers import make_providers
 
-    with Journal(folder / ANSWERS_FILE) as journal:
-        cells = missing_cells(wanted, pool, read_answers(folder))
-        total = len(wanted) * len(pool)
-        providers = make_providers(settings)
-        concurrency = {
-            name: given.max_concurrency if given.kind != "local" else 1
-            for name, given in settings.providers.items()
-        }
-        spent = 0.0
-        failed = 0
-        try:
-            with progress_bar("asking", total=total, done=total - len(cells)) as advance:
+    total = len(wish.prompts) * len(wish.pool) * wish.samples
+    budget = Budget(spent_usd=ledger.spent_usd, unsure_usd=ledger.unsure.most_usd)
+    if wish.budget_usd is not None:
+        budget.limit_usd = wish.budget_usd
+    providers = make_providers(wish.settings)
+    try:
+        with progress_bar("asking", total=total, done=total - len(cells)) as advance:
 
-                def on_answer(answer: Answer) -> None:
-                    nonlocal spent, failed
-                    spent += answer.cost_usd
-                    failed += answer.state is AnswerState.FAILED
-                    advance(f"${spent:.5f}")
+            def on_answer(answer: Answer) -> None:
+                ledger.add(answer)
+                advance(f"${run.tally.spent_usd:.5f}")
 
-                await collect(
-                    cells, providers, journal, concurrency=concurrency, on_answer=on_answer
-                )
-        finally:
-            for provider in providers.values():
-                await provider.aclose()
+            run = Run(
+                providers,
+                journal,
+                terms=Terms(
+                    concurrency=_concurrency(wish.settings, wish.pool),
+                    account=lambda model: _account(wish.settings, model),
+                    timeout_s=wish.timeout_s,
+                    stream=wish.stream,
+                    temperature=wish.temperature,
+                    collection=collection,
+                ),
+                budget=budget,
+                tried=dict(ledger.open),
+                known=ledger.known,
+                on_answer=on_answer,
+            )
+            stop_on_interrupt(run)
+            tally = await run.ask(cells)
+    except asyncio.CancelledError:
+        raise click.Abort from None
+    finally:
+        for provider in providers.values():
+            await provider.aclose()
+    _tell(wish, total, bill, tally, ledger)
+
+
+def _tell(wish: Wish, total: int, bill: Bill, tally: Tally, ledger: Ledger) -> None:
+    from routewright.collect.report import closing_lines, write_bill
+
+    write_bill(wish.folder, bill, tally, ledger)
     click.echo(
-        f"{total - failed} of {total} answers in {folder}; this run asked {len(cells)} "
-        f"for ${spent:.5f}"
+        f"{total - tally.failed - tally.unasked} of {total} answers in {wish.folder}; "
+        f"this run asked {tally.ended} for ${tally.spent_usd:.5f}"
     )
-    if failed:
-        raise UpstreamError(
-            f"{failed} calls failed and were not paid for; run the same command to ask again"
+    for line in closing_lines(tally, ledger):
+        click.echo(line)
+    if INTERRUPTED in tally.stopped:
+        raise click.Abort
+    if tally.failed:
+        raise UpstreamError(f"{tally.failed} cells failed; run the same command to ask again")
+
+
+INTERRUPTED = "interrupted"
+
+
+def stop_on_interrupt(run: Run) -> None:
+    """Ctrl-C or a termination lets calls in flight end; a second one drops them."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def stop() -> None:
+        if INTERRUPTED in run.tally.stopped and task is not None:
+            task.cancel()
+            return
+        click.echo(
+            f"\nwaiting for the {run.in_flight} calls that are out; press again to drop them",
+            err=True,
         )
+        run.stop(INTERRUPTED)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+def _is_local(settings: Settings, model: Model) -> bool:
+    given = settings.providers.get(model.provider)
+    return given is not None and given.kind == "local"
+
+
+def _account(settings: Settings, model: Model) -> str:
+    """A provider's key is one account; a model that runs here shares its process with nobody."""
+    return f"{model.provider}/{model.name}" if _is_local(settings, model) else model.provider
+
+
+def _concurrency(settings: Settings, pool: Sequence[Model]) -> dict[str, int]:
+    """The most calls in flight, by account."""
+    most: dict[str, int] = {}
+    for model in pool:
+        if model.provider not in settings.providers:
+            raise ConfigError(
+                f"{model.name}: its provider {model.provider!r} is not configured; "
+                f"add [providers.{model.provider}] to routewright.toml"
+            )
+        local = _is_local(settings, model)
+        given = settings.providers[model.provider].max_concurrency
+        most[_account(settings, model)] = 1 if local else given
+    return most
+
+
+def _longest(prompts: Sequence[Prompt]) -> int:
+    from routewright.collect.cells import max_tokens
+
+    return max(map(max_tokens, prompts), default=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -11,14 +12,17 @@ from typing import Any
 
 import msgspec
 
-from routewright.collect.run import DECODING, DEFAULT_MAX_TOKENS, PROMPTS_FILE
+from routewright.collect.cells import DECODING, DEFAULT_MAX_TOKENS
 from routewright.errors import DataError
 from routewright.types import Model
 
 MANIFEST_FILE = "manifest.json"
+PROMPTS_FILE = "asked.jsonl"  # the prompts as they were asked, so that a folder stands alone
 
 
-def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict[str, Any]:
+def write_manifest(
+    folder: Path, prompts: Path, models: Sequence[Model], temperature: float = 0.0
+) -> dict[str, Any]:
     """Write ``manifest.json`` and a copy of the prompts; a folder keeps to what it began with.
 
     Raises:
@@ -30,10 +34,15 @@ def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict
     manifest: dict[str, Any] = {
         "format": "routewright-collection",
         "format_version": 1,
+        "id": secrets.token_hex(8),  # names this collection in its idempotency keys
         "date": datetime.now(UTC).date().isoformat(),
         "prompts_file": prompts.name,
         "prompts_sha256": hashlib.sha256(asked).hexdigest(),
-        "decoding": {**DECODING, "default_max_tokens": DEFAULT_MAX_TOKENS},
+        "decoding": {
+            **DECODING,
+            "temperature": temperature,
+            "default_max_tokens": DEFAULT_MAX_TOKENS,
+        },
         "engine": _engine(models),
         "models": {model.name: _facts(model) for model in models},
     }
@@ -46,6 +55,8 @@ def write_manifest(folder: Path, prompts: Path, models: Sequence[Model]) -> dict
                     "choose a new folder with --out, so that answers do not mix"
                 )
         manifest["date"] = before["date"]
+        # A folder from before there were ids has none in its calls that an upstream could know.
+        manifest["id"] = before.get("id", manifest["id"])
         manifest["models"] = {**before["models"], **manifest["models"]}
     _replace(folder / PROMPTS_FILE, asked)
     _replace(path, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")

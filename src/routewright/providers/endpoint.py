@@ -77,7 +77,8 @@ class Endpoint:
             raise UpstreamTimeoutError(f"{self.name}: no answer in {self.timeout_s:g} s") from error
         except aiohttp.ClientError as error:
             raise UpstreamError(
-                f"{self.name}: {type(error).__name__} at {self.base_url}"
+                f"{self.name}: {type(error).__name__} at {self.base_url}",
+                maybe_paid=not isinstance(error, aiohttp.ClientConnectorError),
             ) from error
         if response.status != 200:
             async with response:

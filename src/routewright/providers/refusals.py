@@ -48,7 +48,9 @@ def refusal(
         return UpstreamLimitError(message, retry_after_s=wait_s)
     if status in (400, 404, 413, 422):
         return RequestError(message, status=400)
-    return UpstreamTimeoutError(message) if status in (408, 504) else UpstreamError(message)
+    if status in (408, 504):
+        return UpstreamTimeoutError(message)  # what stood behind it may have gone on and charged
+    return UpstreamError(message, maybe_paid=False)
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

@@ -1,16 +1,20 @@
 """The journal: what was written before a crash is read after it, and damage is never silent."""
 
+import errno
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routewright.data import journal as journal_module
 from routewright.data.journal import Journal
-from routewright.errors import DataError
+from routewright.errors import DamagedError, DataError
 
 
 def write(path, rows):
@@ -96,3 +100,91 @@ def test_no_descriptor_is_left_open_when_opening_fails(tmp_path):
         with pytest.raises(DataError):
             Journal(path).open()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@given(place=st.integers(0, 10_000), flip=st.integers(1, 255))
+def test_no_flipped_byte_is_ever_read_as_a_row(tmp_path_factory, place, flip):
+    path = tmp_path_factory.mktemp("journal") / "j"
+    rows = [{"n": n, "text": "x" * n} for n in range(4)]
+    write(path, rows)
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] ^= flip
+    path.write_bytes(data)
+    try:
+        found = Journal(path).rows()
+    except DamagedError:
+        return
+    assert found == rows[:3], "only the end of the last line may go, as a torn tail does"
+
+
+def test_repair_moves_damaged_lines_aside_and_keeps_all_others(tmp_path):
+    path = tmp_path / "j"
+    write(path, [{"n": n} for n in range(5)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"1", b"7")
+    lines[4] = b"\x00" * 20 + b"\n"
+    path.write_bytes(b"".join(lines))
+    assert Journal(path).repair() == [2, 5]
+    assert Journal(path).rows() == [{"n": 0}, {"n": 2}, {"n": 3}]
+    assert path.with_name("j.damaged").read_bytes() == lines[1] + lines[4]
+    assert Journal(path).repair() == []
+    write(path, [{"n": "after"}])
+    assert Journal(path).rows()[-1] == {"n": "after"}
+
+
+def test_a_journal_that_is_being_written_is_not_repaired(tmp_path):
+    with Journal(tmp_path / "j"), pytest.raises(DataError, match="another process"):
+        Journal(tmp_path / "j").repair()
+
+
+def test_many_rows_are_written_with_one_flush_and_all_or_none_is_kept(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(journal_module, "_flush", flushed.append)
+    with Journal(tmp_path / "j") as journal:
+        journal.append_all([{"n": n} for n in range(100)])
+        assert len(flushed) == 1
+
+        def full(file):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(journal_module, "_flush", full)
+        with pytest.raises(OSError, match="Input/output"):
+            journal.append_all([{"n": 100}, {"n": 101}])
+    assert [row["n"] for row in Journal(tmp_path / "j").rows()] == list(range(100))
+
+
+@pytest.mark.parametrize("room", range(0, 120, 7))
+def test_a_disk_that_fills_up_anywhere_gives_its_reserve_to_the_row_under_way(
+    tmp_path, monkeypatch, room
+):
+    path = tmp_path / "j"
+    reserve = path.with_name("j.reserve")
+    pwrite = os.pwrite
+
+    def small_disk(file, data, at):
+        left = room - at + (10_000 if not reserve.exists() else 0)
+        if left <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return pwrite(file, data[:left], at)
+
+    monkeypatch.setattr(os, "pwrite", small_disk)
+    written = []
+    with Journal(path, reserve_bytes=4096) as journal:
+        assert reserve.stat().st_size == 4096
+        while not journal.full:
+            row = {"n": len(written), "text": "words"}
+            journal.append(row)
+            written.append(row)
+    assert Journal(path).rows() == written
+    assert not reserve.exists()
+
+
+def test_rows_are_read_as_what_they_are_and_others_name_their_line(tmp_path):
+    class Row(msgspec.Struct):
+        n: int
+
+    write(tmp_path / "j", [{"n": 1, "more": "x"}, {"n": 2}])
+    assert list(Journal(tmp_path / "j").read(Row)) == [(1, Row(1)), (2, Row(2))]
+    write(tmp_path / "j", [{"n": "three"}])
+    with pytest.raises(DataError, match="line 3 is not what belongs here"):
+        list(Journal(tmp_path / "j").read(Row))
