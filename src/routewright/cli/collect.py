@@ -22,7 +22,25 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
 @click.option("--config", type=click.Path(path_type=Path), help="routewright.toml.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N prompts.")
-def command(prompts: Path, models: str, out: Path, config: Path | None, limit: int | None) -> None:
+@click.option("--active", is_flag=True, help="Buy in rounds, only what teaches the router.")
+@click.option(
+    "--budget-usd",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Dollars for all answers in the folder.",
+)
+@click.option("--judge", "judge_name", help="With --active: the LLM that grades between rounds.")
+@click.option("--seed", default=0, help="With --active: of every draw.")
+def command(
+    prompts: Path,
+    models: str,
+    out: Path,
+    config: Path | None,
+    limit: int | None,
+    active: bool,
+    budget_usd: float | None,
+    judge_name: str | None,
+    seed: int,
+) -> None:
     """Ask every model every prompt in PROMPTS (JSON Lines) and record the answers in a folder.
 
     Killed at any moment, it goes on where it stopped: what has been answered is not asked again.
@@ -32,6 +50,8 @@ def command(prompts: Path, models: str, out: Path, config: Path | None, limit: i
     from routewright.config import load_settings
     from routewright.data.prompt_file import load_prompts
 
+    if budget_usd is not None and not active:
+        raise click.UsageError("--budget-usd goes with --active")
     settings = load_settings(config)
     names = [name for name in (part.strip() for part in models.split(",")) if name]
     configured = settings.pool()
@@ -42,6 +62,21 @@ def command(prompts: Path, models: str, out: Path, config: Path | None, limit: i
     wanted = load_prompts(prompts)[:limit]
     out.mkdir(parents=True, exist_ok=True)
     write_manifest(out, prompts, pool)
+    if active:
+        from routewright.cli.active import collect_actively
+
+        asyncio.run(
+            collect_actively(
+                wanted,
+                pool,
+                out,
+                settings,
+                budget_usd=budget_usd,
+                judge_name=judge_name,
+                seed=seed,
+            )
+        )
+        return
     asyncio.run(_run(wanted, pool, out, settings))
 
 
