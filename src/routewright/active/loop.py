@@ -40,7 +40,7 @@ Scores = Mapping[Key, float | None]
 GradeAll = Callable[[Sequence[Answer]], Awaitable[Scores]]
 """Scores in [0, 1] of answers; None, or no entry, for one that could not be graded."""
 
-_FEW = 24  # cells asked at one time as long as nothing is known of costs, or near the budget
+STEP = 24  # cells between two looks at the budget, near its end or where no cost is known
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -103,14 +103,9 @@ class _State:
     def key(self, cell: NDArray[np.intp]) -> Key:
         return self.prompts[int(cell[0])].id, self.models[int(cell[1])]
 
-    def missing(self, plan: Round) -> list[tuple[Prompt, str]]:
-        """The plan's cells without an answer, in its order."""
-        wanted = [(self.prompts[int(row)], self.models[int(column)]) for row, column in plan.cells]
-        return [
-            (prompt, model)
-            for prompt, model in wanted
-            if (prompt.id, model) not in self.answers and (prompt.id, model) not in self.failed
-        ]
+    def bill(self, keys: Iterable[Key]) -> float:
+        """Dollars of the answers among these cells."""
+        return sum(self.answers[key].cost_usd for key in keys if key in self.answers)
 
     def held(self, rounds: int | None = None) -> Holding:
         """What is held, or what was after so many rounds; answers of no round always count."""
@@ -154,8 +149,7 @@ async def buy_actively(
     Args:
         prompts: n prompts with unique ids.
         models: m >= 2 names.
-        budget_usd: for all answers, those given included. It is passed by the answers that are
-            in flight when it is reached, and no more than ``buy`` is asked for at once.
+        budget_usd: for all answers, those given included; passed by less than ``STEP`` answers.
         buy: asks.
         grade: judges; what it spends is not counted.
         rounds: where plans and looks are kept; those of a run before are gone on from.
@@ -210,12 +204,13 @@ async def _rounds(
                 "no answer could be graded, so nothing says what to buy next: name an LLM with "
                 "--judge, or give the prompts graders"
             )
-        if len(state.looks) < len(state.plans) and in_budget:
+        if len(state.looks) < len(state.plans):
             if before is None and plan.number:  # a run before made it; it is made the same again
                 before = out_of_fold(make, state.held(plan.number).data, seed)
             after = out_of_fold(make, held.data, seed)
             look = _look(state, plan, held, before, after, seed, make)
-            rounds.append({"kind": "look", **msgspec.to_builtins(look)})
+            if in_budget:  # else a larger budget may yet complete the round
+                rounds.append({"kind": "look", **msgspec.to_builtins(look)})
             state.looks.append(look)
             on_look(look)
             before = after
@@ -231,31 +226,49 @@ async def _rounds(
 
 
 async def _ask(state: _State, plan: Round, budget_usd: float, buy: Buy, grade: GradeAll) -> bool:
-    """Ask for the round's cells; false where the budget ended it early."""
-    while cells := state.missing(plan):
-        left = budget_usd - state.spent_usd
+    """Ask for the round's cells; false where the budget ended it early.
+
+    The budget is looked at between steps that the plan alone sets, by the bill up to there: a run
+    that was killed and went on ends its last round at the same cell as one that was not.
+    """
+    keys = [state.key(cell) for cell in plan.cells]
+    paid = state.spent_usd - state.bill(keys)
+    at = 0
+    while at < len(keys):
+        left = budget_usd - paid - state.bill(keys[:at])
         if left <= 0:
             return False
-        got = await buy(cells[: _how_many(state, left)])
-        new: list[Answer] = []
-        for answer in got:
-            if answer.state is AnswerState.FAILED:
-                state.failed.add((answer.prompt_id, answer.model))
-            else:
-                state.answers[answer.prompt_id, answer.model] = answer
-                new.append(answer)
-        if not got:
-            raise DataError("asking brought neither answers nor failures; nothing can be bought")
-        state.scores.update(await grade(new))
+        upto = at + _how_many(state, left)
+        cells = [
+            (state.prompts[state.row[prompt_id]], model)
+            for prompt_id, model in keys[at:upto]
+            if (prompt_id, model) not in state.answers and (prompt_id, model) not in state.failed
+        ]
+        at = upto
+        if cells:
+            await _buy(state, cells, buy, grade)
     return True
 
 
+async def _buy(
+    state: _State, cells: Sequence[tuple[Prompt, str]], buy: Buy, grade: GradeAll
+) -> None:
+    new: list[Answer] = []
+    for answer in await buy(cells):
+        if answer.state is AnswerState.FAILED:
+            state.failed.add((answer.prompt_id, answer.model))
+        else:
+            state.answers[answer.prompt_id, answer.model] = answer
+            new.append(answer)
+    state.scores.update(await grade(new))
+
+
 def _how_many(state: _State, left_usd: float) -> int:
-    """Cells whose bill fits into what is left even if each is as dear as any yet."""
+    """Whole steps whose bill fits into what is left even if each cell is as dear as any yet."""
     dearest = max((answer.cost_usd for answer in state.answers.values()), default=0.0)
-    if len(state.answers) < _FEW:
-        return _FEW
-    return _FEW + int(min(left_usd / max(dearest, 1e-12), 1e9))
+    if len(state.answers) < STEP:
+        return STEP
+    return STEP * max(1, int(min(left_usd / max(dearest, 1e-12), 1e9)) // STEP)
 
 
 def _look(
