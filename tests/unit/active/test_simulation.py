@@ -83,12 +83,3 @@ def test_buying_stops_after_two_quiet_rounds_and_not_for_want_of_sight():
     assert not settled([quiet, None])
     assert not settled([quiet, rising])
     assert not settled([blurred, blurred])
-
-
-def test_a_frontier_that_no_longer_moves_ends_the_buying_early_and_loses_little():
-    data, tested = pool(400, seed=4), pool(300, seed=5)
-    bill = float(data.costs.sum())
-    points = list(replay(data, tested, budget_usd=0.8 * bill, seed=0, watch=True))
-    stop = next(point for point in points if point.settled)
-    assert stop.spent_usd < 0.7 * bill
-    assert stop.aiq > points[-1].aiq - 0.01
