@@ -50,8 +50,8 @@ def command(
     from routewright.config import load_settings
     from routewright.data.prompt_file import load_prompts
 
-    if budget_usd is not None and not active:
-        raise click.UsageError("--budget-usd goes with --active")
+    if not active and (budget_usd is not None or judge_name):
+        raise click.UsageError("--budget-usd and --judge go with --active")
     settings = load_settings(config)
     names = [name for name in (part.strip() for part in models.split(",")) if name]
     configured = settings.pool()
