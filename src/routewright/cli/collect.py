@@ -16,7 +16,7 @@ from routewright.errors import ConfigError, DamagedError, DataError, UpstreamErr
 from routewright.types import Answer, Model, Prompt
 
 if TYPE_CHECKING:
-    from routewright.collect import Bill, Cell, Ledger, Run, Tally
+    from routewright.collect import Bill, Cell, Ledger, Run, Tally, Terms
     from routewright.config import Settings
     from routewright.data.journal import Journal
 
@@ -38,6 +38,9 @@ class Wish:
     timeout_s: float
     stream: bool
     yes: bool
+    active: bool
+    judge_name: str | None
+    seed: int
 
 
 @click.command(name="collect")
@@ -71,6 +74,9 @@ class Wish:
 @click.option(
     "--repair", is_flag=True, help="Move damaged lines of the journal aside and ask them again."
 )
+@click.option("--active", is_flag=True, help="Buy in rounds, only what teaches the router.")
+@click.option("--judge", "judge_name", help="With --active: the LLM that grades between rounds.")
+@click.option("--seed", default=0, help="With --active: of every draw.")
 def command(
     prompts: Path,
     models: str,
@@ -84,6 +90,9 @@ def command(
     timeout_s: float | None,
     stream: bool,
     repair: bool,
+    active: bool,
+    judge_name: str | None,
+    seed: int,
 ) -> None:
     """Ask every model every prompt in PROMPTS (JSON Lines) and record the answers in a folder.
 
@@ -97,6 +106,10 @@ def command(
     from routewright.data.journal import Journal
     from routewright.data.prompt_file import load_prompts
 
+    if judge_name and not active:
+        raise UsageError("--judge goes with --active; without it, judge the folder afterwards")
+    if active and samples > 1:
+        raise UsageError("--active buys one answer a cell: leave --samples out")
     settings = load_settings(config)
     names = [name for name in (part.strip() for part in models.split(",")) if name]
     configured = settings.pool()
@@ -115,6 +128,9 @@ def command(
         timeout_s=timeout_s or settings.gateway.timeout_s,
         stream=stream,
         yes=yes,
+        active=active,
+        judge_name=judge_name,
+        seed=seed,
     )
     repaired = Journal(out / ANSWERS_FILE).repair() if repair else []
     reserve = sum(_concurrency(settings, pool).values()) * ANSWER_BYTES * _longest(wish.prompts)
@@ -137,23 +153,51 @@ def _collect(wish: Wish, journal: Journal, collection: str, repaired: Sequence[i
     ledger = Ledger.read(wish.folder, wish.prompts)
     for line in opening_lines(ledger, journal.torn_bytes, repaired):
         click.echo(line, err=True)
+    if wish.active:
+        from routewright.cli.active import collect_actively
+
+        asyncio.run(collect_actively(wish, journal, collection, ledger))
+        return
     cells = ledger.missing(wish.pool, wish.samples)
     bill = estimate(wish.pool, cells, ledger.known)
     if cells:
         for line in bill_lines(bill):
             click.echo(line, err=True)
-        if not wish.yes and any(not _is_local(wish.settings, model) for model in wish.pool):
-            _confirm(bill)
+        confirm(
+            wish,
+            f"the bill of about ${bill.expected_usd:.4f} (at most ${bill.most_usd:.4f})",
+        )
     asyncio.run(_run(wish, journal, collection, cells, ledger, bill))
 
 
-def _confirm(bill: Bill) -> None:
+def confirm(wish: Wish, bill: str) -> None:
+    """Have the bill accepted, unless --yes did or all models run here.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    if wish.yes or all(_is_local(wish.settings, model) for model in wish.pool):
+        return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"nobody is here to accept the bill of about ${bill.expected_usd:.4f} (at most "
-            f"${bill.most_usd:.4f}); pass --yes to accept it, and --budget-usd to set a limit"
+            f"nobody is here to accept {bill}; pass --yes to accept it, and --budget-usd to set "
+            "a limit"
         )
     click.confirm("Ask the models?", abort=True, err=True)
+
+
+def terms_of(wish: Wish, collection: str) -> Terms:
+    """How the models are to be asked."""
+    from routewright.collect import Terms
+
+    return Terms(
+        concurrency=_concurrency(wish.settings, wish.pool),
+        account=lambda model: _account(wish.settings, model),
+        timeout_s=wish.timeout_s,
+        stream=wish.stream,
+        temperature=wish.temperature,
+        collection=collection,
+    )
 
 
 async def _run(
@@ -165,7 +209,7 @@ async def _run(
     bill: Bill,
 ) -> None:
     from routewright.cli.progress import progress_bar
-    from routewright.collect import Budget, Run, Terms
+    from routewright.collect import Budget, Run
     from routewright.providers import make_providers
 
     total = len(wish.prompts) * len(wish.pool) * wish.samples
@@ -183,14 +227,7 @@ async def _run(
             run = Run(
                 providers,
                 journal,
-                terms=Terms(
-                    concurrency=_concurrency(wish.settings, wish.pool),
-                    account=lambda model: _account(wish.settings, model),
-                    timeout_s=wish.timeout_s,
-                    stream=wish.stream,
-                    temperature=wish.temperature,
-                    collection=collection,
-                ),
+                terms=terms_of(wish, collection),
                 budget=budget,
                 tried=dict(ledger.open),
                 known=ledger.known,

@@ -49,6 +49,7 @@ _FAMILIES = {
     "knn": "learned:KnnRouter",
     "kmeans": "learned:KMeansRouter",
     "ridge": "learned:RidgeRouter",
+    "partial": "partial:PartialRouter",
     "logistic": "logistic:LogisticRouter",
     "svm": "svm:SvmRouter",
     "mlp": "mlp:MlpRouter",

@@ -18,6 +18,7 @@ def test_every_promised_router_can_be_made():
         "knn",
         "kmeans",
         "ridge",
+        "partial",
         "logistic",
         "svm",
         "mlp",
