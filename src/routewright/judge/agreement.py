@@ -5,7 +5,9 @@ The formulas are those of ``metrics.judging``, which take tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,10 @@ from routewright.metrics import judging
 from routewright.metrics.bootstrap import Draws, Estimate
 from routewright.metrics.judging import rogan_gladen
 
-__all__ = ["cohen_kappa", "kappa_with_interval", "rogan_gladen", "weighted_kappa"]
+__all__ = ["agreement", "cohen_kappa", "kappa_with_interval", "rogan_gladen", "weighted_kappa"]
+
+if TYPE_CHECKING:
+    from routewright.judge.run import Verdict
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +58,34 @@ def kappa_with_interval(
     marks = _rounded(a, b, categories)
     draws = Draws.over(np.array(prompt_ids, dtype=np.str_), replicates=replicates, seed=seed)
     return judging.kappa_interval(marks.T, draws, marks=categories)
+
+
+def agreement(verified: Iterable[Verdict], judged: Iterable[Verdict]) -> dict[str, Any] | None:
+    """How well a judge agrees with the graders, as plain data; None where both graded nothing."""
+    keys = {verdict.key: verdict.mark for verdict in verified}
+    audited = [verdict for verdict in judged if verdict.key in keys]
+    if not audited:
+        return None
+    both = [(keys[v.key], v.mark, v.prompt_id) for v in audited if v.mark is not None]
+    truth = [mark for mark, _, _ in both if mark is not None]
+    opinion = [mark for _, mark, _ in both]
+    told: dict[str, Any] = {
+        "version": audited[0].judge,
+        "audited": len(audited),
+        "ungraded": len(audited) - len(both),
+        "both": len(both),
+        "weighted_kappa": None,
+        "weighted_kappa_interval": None,
+        "mean_mark_verified": round(sum(truth) / max(len(truth), 1), 3),
+        "mean_mark_judge": round(sum(opinion) / max(len(opinion), 1), 3),
+    }
+    if both:
+        kappa = kappa_with_interval(truth, opinion, [prompt_id for _, _, prompt_id in both])
+        if not math.isnan(kappa.value):
+            told["weighted_kappa"] = round(kappa.value, 4)
+        if not math.isnan(kappa.low):
+            told["weighted_kappa_interval"] = [round(kappa.low, 4), round(kappa.high, 4)]
+    return told
 
 
 def _table(a: Sequence[float], b: Sequence[float], categories: int) -> Floats:

@@ -88,8 +88,9 @@ def build_bridge(source: Iterable[Verdict], target: Iterable[Verdict], *, seed: 
             f"correlation of {correlation.value:.2f}): no map joins them; take the marks of one"
         )
     levels = np.unique(x)
-    curves = np.concatenate([_curves(x, y, levels, weights) for weights in draws.weights()])
-    mapped, errors = curves[0], curves[1:].std(axis=0, ddof=1)
+    curves: Floats = np.concatenate([_curves(x, y, levels, weights) for weights in draws.weights()])
+    mapped: Floats = curves[0]
+    errors: Floats = np.std(curves[1:], axis=0, ddof=1)
     return Bridge(
         source=names[0],
         target=names[1],
@@ -143,8 +144,8 @@ def _curves(x: Floats, y: Floats, levels: Floats, weights: Floats) -> Floats:
     rows: list[Floats] = []
     for own, total in zip(mass, sums, strict=True):
         seen = own > 0  # a rare mark may be missing from a replicate
-        fit = isotonic.isotonic_regression(
+        fit: Floats = isotonic.isotonic_regression(
             total[seen] / own[seen], sample_weight=own[seen], y_min=0.0, y_max=5.0
         )
-        rows.append(np.interp(levels, levels[seen], fit))
+        rows.append(np.asarray(np.interp(levels, levels[seen], fit), dtype=np.float64))
     return np.array(rows)

@@ -15,6 +15,7 @@ import numpy as np
 
 from routewright.errors import DataError
 from routewright.judge.run import Key
+from routewright.judge.sample import PASS
 from routewright.metrics.bootstrap import Estimate
 from routewright.metrics.judging import audited_mean, rogan_gladen_interval, student
 from routewright.metrics.shapes import Floats
@@ -22,8 +23,6 @@ from routewright.metrics.shapes import Floats
 FEWEST = 30
 """Audited answers of a model below which its mean is not corrected (all of them, if it has
 fewer): the interval would be wide, and not to be trusted."""
-PASS = 2.5
-"""The mark from which an answer counts as right where marks are read as right or wrong."""
 
 
 @dataclass(frozen=True)

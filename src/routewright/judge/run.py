@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from routewright.data.responses import Response
 from routewright.errors import DataError, UpstreamError
 from routewright.judge.graders import is_verifiable, verify
 from routewright.judge.llm import UngradedError
@@ -79,7 +80,7 @@ class Verdict:
         return cls(texts[0], texts[1], mark, texts[2], texts[3], sample)
 
 
-def key_of(answer: Answer) -> Key:
+def key_of(answer: Answer | Response) -> Key:
     """Which answer this is."""
     return answer.prompt_id, answer.model, answer.sample
 
@@ -209,6 +210,34 @@ def _verdict(answer: Answer, given: Grade) -> Verdict:
     return Verdict(
         answer.prompt_id, answer.model, given.mark, given.reason, given.judge, answer.sample
     )
+
+
+def kept_verdicts(
+    prompts: Iterable[Prompt], answers: Iterable[Answer], judge: str, store: Store
+) -> list[Verdict]:
+    """What a judge said before of these very answers, in their order.
+
+    Args:
+        prompts: every prompt that has an answer.
+        answers: as they are now; what was said of an older text does not count.
+        judge: its model, or its full name where it was asked in several versions.
+        store: where verdicts are kept.
+
+    Raises:
+        DataError: it said nothing, or several versions of it did; they are named.
+    """
+    rows = [row for row in store.rows() if _is_by(str(row.get("judge")), judge)]
+    names = sorted({str(row["judge"]) for row in rows})
+    if len(names) != 1:
+        told = f"in several versions: {', '.join(names)}; give one" if names else "nothing yet"
+        raise DataError(f"judge {judge!r} graded these answers {told}")
+    known = {str(row.get("digest")): Verdict.from_row(row) for row in rows}
+    digests = [digest_of(prompt, answer) for prompt, answer in _paired(prompts, answers)]
+    return [known[digest] for digest in digests if digest in known]
+
+
+def _is_by(name: str, judge: str) -> bool:
+    return name == judge or (name.startswith("llm:") and name[4:].rpartition(":")[0] == judge)
 
 
 def _known(store: Store, judge: str, retry_ungraded: bool) -> dict[str, Verdict]:

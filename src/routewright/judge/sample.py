@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from routewright.judge.run import Key
+
+PASS = 2.5
+"""The mark from which an answer counts as right where marks are read as right or wrong."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,29 @@ def audit_order(graded: Iterable[Graded], seed: int = 0) -> list[Key]:
         present.sort(key=lambda model: _random(f"{seed}:{turn}:{model}"))
         order += [queues[model][turn] for model in present]
     return order
+
+
+def balanced_sample(graded: Iterable[Graded], size: int, seed: int) -> set[Key]:
+    """About ``size`` answers, as many of each (model, task, right or wrong).
+
+    It shows a judge every kind of answer, rare ones more often than they occur.
+    """
+    strata: dict[tuple[str, str, bool], list[Key]] = {}
+    for each in graded:
+        strata.setdefault((each.model, each.task, each.mark >= PASS), []).append(each.key)
+    source = random.Random(seed)
+    for keys in strata.values():
+        keys.sort()
+        source.shuffle(keys)
+    wanted = min(size, sum(map(len, strata.values())))
+    drawn: set[Key] = set()
+    depth = 0
+    while len(drawn) < wanted:
+        level = [keys[depth] for _, keys in sorted(strata.items()) if depth < len(keys)]
+        source.shuffle(level)
+        drawn.update(level[: wanted - len(drawn)])
+        depth += 1
+    return drawn
 
 
 def _spread(own: Sequence[Graded], salt: str) -> list[Key]:

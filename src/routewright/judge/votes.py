@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from routewright.data.table_file import write_frames
+from routewright.errors import require
 from routewright.judge.pairs import Look, Pair, decided
 from routewright.metrics.bootstrap import Draws, Estimate
 
@@ -43,6 +46,46 @@ def _both(
 ) -> tuple[float | None, float | None]:
     id, one, other = pair.prompt.id, pair.one.model, pair.other.model
     return seen.get((id, one, other)), seen.get((id, other, one))
+
+
+def panel_votes(members: Sequence[Sequence[Vote]]) -> list[Vote]:
+    """What most of several judges say, pair by pair; even numbers for and against are a tie.
+
+    A pair on which a member gave no vote has none.
+    """
+    given: dict[tuple[str, str, str], list[Vote]] = {}
+    for own in members:
+        for vote in own:
+            pair = vote.pair
+            given.setdefault((pair.prompt.id, pair.one.model, pair.other.model), []).append(vote)
+    return [
+        Vote(own[0].pair, 0.5 + 0.5 * float(np.sign(sum(vote.won - 0.5 for vote in own))))
+        for own in given.values()
+        if len(own) == len(members)
+    ]
+
+
+def save_votes(found: Sequence[Vote], judge: str, path: Path) -> None:
+    """Write a Parquet file that ``data.votes.Votes.load`` reads.
+
+    Raises:
+        DataError: the folder cannot be written.
+        MissingExtraError: polars is not installed.
+    """
+    pl = require("polars", "train")
+    winner = {1.0: "model_a", 0.0: "model_b", 0.5: "tie"}
+    rows = [
+        {
+            "prompt_id": vote.pair.prompt.id,
+            "prompt": vote.pair.prompt.text,
+            "model_a": vote.pair.one.model,
+            "model_b": vote.pair.other.model,
+            "winner": winner[vote.won],
+            "judge": judge,
+        }
+        for vote in found
+    ]
+    write_frames(path.parent, {path.name: pl.DataFrame(rows)})
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_the_map_is_recovered_with_an_interval_that_covers_it():
     seen = strict(rng, wide)
     true = [float(seen[wide == mark].mean()) for mark in range(6)]
     hits = []
-    for _ in range(25):
+    for _ in range(12):
         old = rng.integers(0, 6, 300)
         bridge = build_bridge(verdicts(old, OLD), verdicts(strict(rng, old), NEW))
         gaps = np.abs(np.array(bridge.mapped) - true)
