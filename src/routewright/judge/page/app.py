@@ -67,6 +67,7 @@ def serve(audit: Audit, announce: Callable[[str], None]) -> None:
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # before the link is told, or a quick visitor would be turned away
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
         token = secrets.token_urlsafe(32)
         server: uvicorn.Server
@@ -139,7 +140,8 @@ class _Pages:
         if not self._allowed(request) or not self._same_origin(request):
             return _refused()
         self._stop()
-        return PlainTextResponse("Thank you. The report stands where the audit was started.")
+        thanks = "Thank you. The report stands where the audit was started."
+        return PlainTextResponse(thanks, headers=_headers("none"))
 
     def _page(self, place: int | None) -> Response:
         nonce = secrets.token_urlsafe(16)
@@ -155,17 +157,7 @@ class _Pages:
             nonce=nonce,
             **self._assets,
         )
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        )
-        headers = {
-            "content-security-policy": policy,
-            "cache-control": "no-store",
-            "referrer-policy": "same-origin",
-            "x-content-type-options": "nosniff",
-        }
-        return HTMLResponse(html.encode("utf-8", "replace"), headers=headers)
+        return HTMLResponse(html.encode("utf-8", "replace"), headers=_headers(nonce))
 
     async def _form(self, request: Request) -> Mapping[str, str]:
         """The fields of a form sent from this page; empty where it may not be taken."""
@@ -188,6 +180,19 @@ class _Pages:
         cookie = request.cookies.get(COOKIE, "")
         known = secrets.compare_digest(cookie.encode(), self._session.encode())
         return known and self._from_here(request)
+
+
+def _headers(nonce: str) -> dict[str, str]:
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "content-security-policy": policy,
+        "cache-control": "no-store",
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+    }
 
 
 def _refused() -> Response:
