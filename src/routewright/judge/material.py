@@ -34,12 +34,12 @@ VERSION = "\x00".join((str(MAX_CHARS), CUT, _CONTROL_TOKEN.pattern, _UNSEEN.patt
 
 def material(text: str) -> str:
     """An answer's text as a judge is shown it."""
-    text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8").strip()
-    text = _CONTROL_TOKEN.sub(lambda match: f" {match[0]} ", _UNSEEN.sub("", text))
-    if len(text) <= MAX_CHARS:
-        return text
-    half = MAX_CHARS // 2
-    return text[:half] + CUT.format(count=len(text) - 2 * half) + text[-half:]
+    text = text.strip()
+    if len(text) > MAX_CHARS:
+        half = MAX_CHARS // 2
+        text = text[:half] + CUT.format(count=len(text) - 2 * half) + text[-half:]
+    text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL_TOKEN.sub(lambda match: f" {match[0]} ", _UNSEEN.sub("", text)).strip()
 
 
 def fence(*parts: str) -> str:
