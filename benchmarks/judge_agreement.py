@@ -129,6 +129,9 @@ def show_correction(marks: list[Verdict], truth: Truth, n: int) -> None:
     given = {v.key: v.mark for v in marks if v.mark is not None}
     order = audit_order([Graded(key, "", mark) for key, mark in given.items()])
     size = len({key[1] for key in given}) * n
+    if size >= len(given):
+        print(f"  {len(given)} marks: too few to audit {n} of each model and have some left")
+        return
     human = {key: truth[key] for key in order[:size]}
     try:
         corrected = correct(given, human)
@@ -138,6 +141,8 @@ def show_correction(marks: list[Verdict], truth: Truth, n: int) -> None:
     print(f"  {'model':32} judge  corrected            verified")
     for each in corrected:
         real = np.mean([truth[key] for key in given if key[1] == each.model])
+        if each.mean is None:
+            continue
         print(
             f"  {each.model:32} {each.judge_mean:5.2f}  {each.mean.value:5.2f} "
             f"[{each.mean.low:5.2f}, {each.mean.high:5.2f}]  {real:5.2f}"
@@ -185,9 +190,10 @@ def main() -> None:
     for name, (marks, _, _) in found.items():
         show_marks(name, marks, truth)
     if len(found) > 1:
-        both = set.intersection(*({v.key for v in marks} for marks, _, _ in found.values()))
+        keys = [{v.key for v in marks} for marks, _, _ in found.values()]
+        both = keys[0].intersection(*keys[1:])
         members = [[v for v in marks if v.key in both] for marks, _, _ in found.values()]
-        for way in ("median", "mean"):
+        for way in ("median", "mean") if len(members) > 2 else ("mean",):
             show_marks(f"panel, {way} of {len(members)}", panel(members, way), truth)
         for name, own in zip(found, members, strict=True):
             show_marks(f"{name} on the panel's answers", own, truth)

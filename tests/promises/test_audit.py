@@ -60,6 +60,7 @@ def test_it_goes_on_where_it_stopped_and_never_asks_twice(tmp_path):
     assert "4 of 10" not in shown
     grade(tmp_path, truth, "--size", "10")
     assert "of 10\n" not in audit(tmp_path, "--size", "10"), "nothing is left to ask"
+    assert "10 of 120 answers audited" in audit(tmp_path, "--size", "3", "--report")
     assert "11 of 12" in audit(tmp_path, "--size", "12"), "and more can be asked for"
 
 

@@ -113,7 +113,8 @@ class Audit:
             judged: what the folder holds.
             folder: where the sample is kept.
             journal: open for writing, where marks are kept.
-            size: how many answers to grade; a later call may ask for more.
+            size: how many answers to grade; a later call may ask for more, and what was graded
+                before counts also where it asks for fewer.
             seed: of the draw; a sample that was drawn before keeps its own.
             redraw: draw again, because the answers have changed.
 
@@ -134,7 +135,10 @@ class Audit:
                 f"{path}: drawn from other answers than there are now; give --redraw to draw "
                 "anew (marks already given count where their answers are drawn again)"
             )
-        return cls([items[key] for key in sample.order[:size]], journal)
+        audit = cls([items[key] for key in sample.order], journal)
+        reached = [at for at, item in enumerate(audit.items) if item.key in audit._given]
+        audit.items = audit.items[: max(size, max(reached, default=-1) + 1)]
+        return audit
 
     @property
     def left(self) -> list[int]:
