@@ -5,8 +5,8 @@ told what it said: the answer, the request and the reference, as ``routewright j
 Then they compare pairs of answers, each in both orders. What they said is kept in a journal, so a
 run that was stopped goes on. The verifiers stand in for the person of an audit at the end.
 
-    python benchmarks/judge_agreement.py --judge qwen2.5-coder-0.5b-instruct=120/24 \
-        --judge qwen2.5-coder-1.5b-instruct=60/24 > benchmarks/results/judge_agreement.txt
+    python benchmarks/judge_agreement.py --judge qwen2.5-coder-0.5b-instruct=120/18 \
+        --judge qwen2.5-coder-1.5b-instruct=60/8 > benchmarks/results/judge_agreement.txt
 """
 
 from __future__ import annotations
