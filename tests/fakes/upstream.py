@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ class Upstream:
     """The server, in a thread of its own; its fields tell what it saw."""
 
     script: dict[str, Sequence[Step]] = field(default_factory=dict)
+    says: dict[str, Callable[[dict[str, Any]], Step]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -128,7 +129,8 @@ class Upstream:
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         request = json.loads(await reader.readexactly(int(headers["content-length"])))
-        step = self._next_step(request["model"])
+        says = self.says.get(request["model"])
+        step = says(request) if says else self._next_step(request["model"])
         self.requests.append(request)
         self.headers.append(headers)
         self.arrived.release()

@@ -151,4 +151,4 @@ async def _grade(wish: Wish, answers: Sequence[Answer]) -> Scores:
         finally:
             for provider in providers.values():
                 await provider.aclose()
-    return {verdict.key: verdict.score for verdict in verdicts}
+    return {(verdict.prompt_id, verdict.model): verdict.score for verdict in verdicts}

@@ -188,8 +188,28 @@ def notes(data: Path, manifest: Any, seen: int) -> list[Note]:
     agreement = read_json(data / AGREEMENT)
     if agreement:
         title = "How well the LLM judge agrees with the graders"
-        found.append(Note(title, agreement, text=_in_words(agreement.get("weighted_kappa"))))
+        told = {name: value for name, value in agreement.items() if name != "members"}
+        found.append(Note(title, told, text=_in_words(agreement.get("weighted_kappa"))))
+    found += audited(data)
     return found
+
+
+def audited(data: Path) -> list[Note]:
+    """What a person's audit of the judge says of the scores that were evaluated."""
+    from routewright.evaluation import Note
+    from routewright.evaluation.checks.from_folder import CORRECTIONS, read_json
+
+    models = read_json(data / CORRECTIONS).get("models")
+    if not models:
+        return []
+    moved = {name: f"{m['shift']:+.3f} ± {m['std_error']:.3f}" for name, m in models.items()}
+    worst = max(m["std_error"] for m in models.values())
+    text = (
+        "By how much each model's mean score was moved, with the standard error of that. The "
+        "intervals in this report come from the prompts alone; the audit adds at most a standard "
+        f"error of {worst:.3f} to a mean score, and of {1.414 * worst:.3f} to a difference of two."
+    )
+    return [Note("Scores corrected by a person's audit of the judge", moved, text=text)]
 
 
 def _in_words(kappa: float | None) -> str:

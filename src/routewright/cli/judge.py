@@ -3,207 +3,294 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from routewright.errors import DataError
-from routewright.types import Answer, AnswerState, Model, Prompt
+from routewright.types import Answer, Model, Prompt
 
 if TYPE_CHECKING:
     from routewright.config import Settings
+    from routewright.judge.pairs import Look, Pair
     from routewright.judge.run import Verdict
+    from routewright.protocols import Provider
 
 GRADES_FILE = "grades.journal"
+PAIRS_JOURNAL = "pairs.journal"
+PAIRS_FILE = "pairs.json"
+VOTES_FILE = "votes.parquet"
+BRIDGE_FILE = "bridge.json"
 AGREEMENT_FILE = "agreement.json"
 
 
-@click.command(name="judge")
+class JudgeVerb(click.Command):
+    """Grades a folder; where the first word is ``audit``, that command takes over."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **rest: Any,
+    ) -> click.Context:
+        """The context of this command, or of ``judge audit``."""
+        if args[:1] == ["audit"]:
+            from routewright.cli.audit import command as audit
+
+            return audit.make_context(f"{info_name} audit", args[1:], parent, **rest)
+        return super().make_context(info_name, args, parent, **rest)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is judged, by whom, and where it is kept."""
+
+    prompts: Sequence[Prompt]
+    answers: Sequence[Answer]
+    folder: Path
+    judges: Sequence[Model]
+    settings: Settings
+
+
+@click.command(name="judge", cls=JudgeVerb)
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--judge", "judge_name", help="The LLM that grades what no program can verify.")
+@click.option(
+    "--judge",
+    "judge_names",
+    multiple=True,
+    help="The LLM that grades what no program can verify; several are a panel.",
+)
+@click.option(
+    "--panel",
+    "way",
+    type=click.Choice(["median", "mean"]),
+    default="median",
+    show_default=True,
+    help="What a panel's mark is of its members'.",
+)
 @click.option(
     "--audit",
     type=click.IntRange(min=0),
     default=0,
     help="Also let the LLM judge grade this many verified answers, to measure how well it agrees.",
 )
-@click.option("--seed", default=0, help="Draws the audited answers.")
+@click.option("--pairs", is_flag=True, help="Also compare answers in pairs, each in both orders.")
+@click.option("--max-pairs", type=click.IntRange(min=1), help="At most this many, at random.")
+@click.option("--bridge", "old", help="Keep this judge's grades, mapped to the new judge's scale.")
+@click.option(
+    "--bridge-cells",
+    type=click.IntRange(min=1),
+    default=250,
+    show_default=True,
+    help="Answers of the old judge that the new one grades too.",
+)
+@click.option("--retry-ungraded", is_flag=True, help="Ask again where a judge gave no mark.")
+@click.option("--seed", default=0, help="Draws audited answers, pairs and the bridge.")
 @click.option("--config", type=click.Path(path_type=Path), help="routewright.toml.")
 def command(
-    folder: Path, judge_name: str | None, audit: int, seed: int, config: Path | None
+    folder: Path,
+    judge_names: tuple[str, ...],
+    way: str,
+    audit: int,
+    pairs: bool,
+    max_pairs: int | None,
+    old: str | None,
+    bridge_cells: int,
+    retry_ungraded: bool,
+    seed: int,
+    config: Path | None,
 ) -> None:
     """Grade the answers that collect recorded in FOLDER and write routing data beside them.
 
     Graders that verify come first and cost nothing. An LLM judge, where one is named, grades the
     rest from 0 to 5; without one those answers stay without a score. Killed at any moment, it
     goes on where it stopped.
+
+    routewright judge audit FOLDER lets a person grade a sample, and corrects the judge by it.
     """
     from routewright.catalog import find_model
     from routewright.collect import PROMPTS_FILE, read_answers
     from routewright.config import load_settings
     from routewright.data.prompt_file import load_prompts
+    from routewright.judge.corrections import CORRECTIONS_FILE
     from routewright.judge.run import verify_rows
+    from routewright.judge.table import write_routing_data
 
     if not (folder / PROMPTS_FILE).is_file():
         raise DataError(f"{folder}: no answers here; run routewright collect --out {folder} first")
+    names = list(dict.fromkeys(judge_names))
+    if old and len(names) != 1:
+        raise click.UsageError("--bridge joins an old judge to one new one: give one --judge")
+    if pairs and not names:
+        raise click.UsageError("--pairs needs a judge: give --judge MODEL")
     settings = load_settings(config)
-    judge = (
-        find_model(judge_name, settings.pool() if judge_name in settings.models else None)
-        if (judge_name)
-        else None
-    )
+    judges = [
+        find_model(name, settings.pool() if name in settings.models else None) for name in names
+    ]
     prompts = load_prompts(folder / PROMPTS_FILE)
     answers = read_answers(folder)
-    verdicts = verify_rows(prompts, answers)
-    verified = len(verdicts)
-    if judge is not None:
-        sample = draw_audit(verdicts, prompts, audit, seed)
-        judged = asyncio.run(_judge(prompts, answers, judge, sample, folder, settings))
-        write_agreement(verdicts, judged, judge, folder)
-        known = {verdict.key for verdict in verdicts}
+    job = Job(prompts, answers, folder, judges, settings)
+    verified = verify_rows(prompts, answers)
+    verdicts = list(verified)
+    if judges:
+        if old:
+            judged = asyncio.run(_bridged(job, old, bridge_cells, seed))
+        else:
+            judged = asyncio.run(_grade(job, verified, audit, seed, way, retry_ungraded))
+        known = {verdict.key for verdict in verified}
         verdicts += [verdict for verdict in judged if verdict.key not in known]
     write_routing_data(prompts, answers, verdicts, folder)
+    (folder / CORRECTIONS_FILE).unlink(missing_ok=True)  # these are the judge's scores again
     missing = len(answers) - sum(verdict.mark is not None for verdict in verdicts)
     click.echo(
-        f"{len(answers)} answers: {verified} verified, {len(verdicts) - verified} judged, "
-        f"{missing} without a score; routing data in {folder}"
+        f"{len(answers)} answers: {len(verified)} verified, {len(verdicts) - len(verified)} judged,"
+        f" {missing} without a score; routing data in {folder}"
     )
-    if missing and judge is None:
+    if missing and not judges:
         click.echo("name an LLM with --judge to grade the answers that no program can verify")
+    if pairs:
+        asyncio.run(_pairs(job, max_pairs, seed))
 
 
-def draw_audit(
-    verdicts: Sequence[Verdict], prompts: Sequence[Prompt], size: int, seed: int
-) -> set[tuple[str, str]]:
-    """About ``size`` verified answers, as many of each (model, task, right or wrong)."""
+async def _grade(
+    job: Job,
+    verified: Sequence[Verdict],
+    audit: int,
+    seed: int,
+    way: str,
+    retry_ungraded: bool,
+) -> list[Verdict]:
+    """Every judge's verdicts, and the panel's where there are several."""
+    from routewright.judge.agreement import agreement
+    from routewright.judge.llm import LlmJudge
+    from routewright.judge.panel import panel
+    from routewright.judge.run import judge_answers
+    from routewright.judge.sample import Graded, balanced_sample
+    from routewright.judge.table import write_json
+
+    tasks = {prompt.id: prompt.task for prompt in job.prompts}
+    graded = [Graded(v.key, tasks[v.prompt_id], v.mark or 0.0) for v in verified]
+    sample = balanced_sample(graded, audit, seed)
+    total = len(job.judges) * (len(job.answers) - len(verified) + len(sample))
+    members: list[list[Verdict]] = []
+    async with _asking(job, GRADES_FILE, "judging", total) as (providers, store, bar):
+        for judge in job.judges:
+            members.append(
+                await judge_answers(
+                    job.prompts,
+                    job.answers,
+                    LlmJudge(providers[judge.provider], judge),
+                    store,
+                    audit=sample,
+                    retry_ungraded=retry_ungraded,
+                    on_verdict=lambda _: bar(""),
+                )
+            )
+    verdicts = panel(members, way)
+    told = agreement(verified, verdicts)
+    if told is not None:
+        told = {"judge": ", ".join(judge.name for judge in job.judges), **told}
+        if len(members) > 1:
+            told["members"] = [agreement(verified, own) for own in members]
+        told["sampling"] = "equal numbers of each model, task, and right or wrong answers"
+        write_json(job.folder / AGREEMENT_FILE, told)
+    return verdicts
+
+
+async def _bridged(job: Job, old: str, cells: int, seed: int) -> list[Verdict]:
+    """The new judge's verdicts, and the old one's on the new one's scale where it has none."""
     import random
 
-    tasks = {prompt.id: prompt.task for prompt in prompts}
-    strata: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
-    for verdict in verdicts:
-        right = (verdict.mark or 0) >= 2.5
-        strata.setdefault((verdict.model, tasks[verdict.prompt_id], right), []).append(verdict.key)
-    source = random.Random(seed)
-    for keys in strata.values():
-        keys.sort()
-        source.shuffle(keys)
-    drawn: set[tuple[str, str]] = set()
-    depth = 0
-    while len(drawn) < min(size, len(verdicts)):
-        level = [keys[depth] for _, keys in sorted(strata.items()) if depth < len(keys)]
-        source.shuffle(level)
-        drawn.update(level[: size - len(drawn)])
-        depth += 1
-    return drawn
+    from routewright.judge.bridge import build_bridge
+    from routewright.judge.llm import LlmJudge
+    from routewright.judge.run import judge_answers, kept_verdicts, key_of
+    from routewright.judge.table import write_json
+
+    async with _asking(job, GRADES_FILE, "judging", len(job.answers)) as (providers, store, bar):
+        before = kept_verdicts(job.prompts, job.answers, old, store)
+        judge = LlmJudge(providers[job.judges[0].provider], job.judges[0])
+        if before and before[0].judge == judge.name:
+            raise DataError(f"{judge.name} is the old judge and the new one: no bridge is needed")
+        keys = sorted(verdict.key for verdict in before if verdict.mark is not None)
+        random.Random(seed).shuffle(keys)
+        spared = set(keys[cells:])
+        asked = [answer for answer in job.answers if key_of(answer) not in spared]
+        after = await judge_answers(
+            job.prompts, asked, judge, store, audit=set(keys[:cells]), on_verdict=lambda _: bar("")
+        )
+    bridge = build_bridge(before, after, seed=seed)
+    write_json(job.folder / BRIDGE_FILE, asdict(bridge))
+    click.echo(
+        f"bridge from {bridge.source} over {bridge.cells} cells: correlation "
+        f"{bridge.correlation.value:.2f}, {len(spared)} grades mapped, each give or take "
+        f"{bridge.spread:.2f} marks"
+    )
+    return [*after, *(bridge.apply(verdict) for verdict in before if verdict.key in spared)]
 
 
-async def _judge(
-    prompts: Sequence[Prompt],
-    answers: Sequence[Answer],
-    judge: Model,
-    audit: set[tuple[str, str]],
-    folder: Path,
-    settings: Settings,
-) -> list[Verdict]:
+async def _pairs(job: Job, most: int | None, seed: int) -> None:
+    """Compare answers that no program verifies; write votes and what the looks give away."""
+    from routewright.judge.graders import is_verifiable
+    from routewright.judge.pairs import PairJudge, decided, draw_pairs, judge_pairs
+    from routewright.judge.table import write_json
+    from routewright.judge.votes import panel_votes, save_votes, votes
+
+    rest = [prompt for prompt in job.prompts if not is_verifiable(prompt)]
+    drawn = draw_pairs(rest, job.answers, most=most, seed=seed)
+    if not drawn:
+        click.echo("no pairs: no two models answered a prompt that no program verifies")
+        return
+    looks: dict[str, list[Look]] = {}
+    total = 2 * len(job.judges) * sum(decided(pair) is None for pair in drawn)
+    async with _asking(job, PAIRS_JOURNAL, "comparing", total) as (providers, store, bar):
+        for model in job.judges:
+            judge = PairJudge(providers[model.provider], model)
+            looks[judge.name] = await judge_pairs(drawn, judge, store, on_look=lambda _: bar(""))
+    found = panel_votes([votes(drawn, own) for own in looks.values()])
+    if found:
+        save_votes(found, ", ".join(looks), job.folder / VOTES_FILE)
+    told = {name: _measured(drawn, own) for name, own in looks.items()}
+    write_json(job.folder / PAIRS_FILE, {"pairs": len(drawn), "votes": len(found), "judges": told})
+    click.echo(f"{len(found)} votes on {len(drawn)} pairs in {job.folder / VOTES_FILE}")
+    for name, each in told.items():
+        if each["position"]:
+            where = each["position"]
+            click.echo(
+                f"{name}: the orders agree on {where['consistent']['value']:.0%} of "
+                f"{where['pairs']} pairs, the first wins {where['first']['value']:.0%}"
+            )
+
+
+def _measured(drawn: Sequence[Pair], looks: Sequence[Look]) -> dict[str, Any]:
+    from routewright.judge.votes import length_preference, position, votes
+
+    where, length = position(looks), length_preference(votes(drawn, looks))
+    return {
+        "looks": len(looks),
+        "without_verdict": sum(look.won is None for look in looks),
+        "position": asdict(where) if where else None,
+        "length": asdict(length) if length else None,
+    }
+
+
+@asynccontextmanager
+async def _asking(
+    job: Job, journal: str, verb: str, total: int
+) -> AsyncGenerator[tuple[dict[str, Provider], Any, Any]]:
+    """Providers, an open journal and a progress bar, all closed at the end."""
     from routewright.cli.progress import progress_bar
     from routewright.data.journal import Journal
-    from routewright.judge.graders import is_verifiable
-    from routewright.judge.llm import LlmJudge
-    from routewright.judge.run import judge_answers
     from routewright.providers import make_providers
 
-    verifiable = {prompt.id for prompt in prompts if is_verifiable(prompt)}
-    total = len(audit) + sum(answer.prompt_id not in verifiable for answer in answers)
-    providers = make_providers(settings)
+    providers = make_providers(job.settings)
     try:
-        with Journal(folder / GRADES_FILE) as store, progress_bar("judging", total=total) as bar:
-            return await judge_answers(
-                prompts,
-                answers,
-                LlmJudge(providers[judge.provider], judge),
-                store,
-                audit=audit,
-                on_verdict=lambda _: bar(""),
-            )
+        with Journal(job.folder / journal) as store, progress_bar(verb, total=total) as bar:
+            yield providers, store, bar
     finally:
         for provider in providers.values():
             await provider.aclose()
-
-
-def write_agreement(
-    verified: Sequence[Verdict], judged: Sequence[Verdict], judge: Model, folder: Path
-) -> None:
-    """Write how well the LLM judge agrees with the graders where both graded the same answer."""
-    import msgspec
-
-    from routewright.judge.agreement import weighted_kappa
-    from routewright.judge.run import paired_marks
-
-    keys = {verdict.key for verdict in verified}
-    audited = [verdict for verdict in judged if verdict.key in keys]
-    if not audited:
-        return
-    truth, opinion = paired_marks(verified, audited)
-    kappa = weighted_kappa(truth, opinion)
-    agreement = {
-        "judge": judge.name,
-        "version": audited[0].judge,
-        "audited": len(audited),
-        "ungraded": sum(verdict.mark is None for verdict in audited),
-        "both": len(truth),
-        "weighted_kappa": round(kappa, 4),
-        "mean_mark_verified": round(sum(truth) / max(len(truth), 1), 3),
-        "mean_mark_judge": round(sum(opinion) / max(len(opinion), 1), 3),
-        "sampling": "equal numbers of each model, task, and right or wrong answers",
-    }
-    (folder / AGREEMENT_FILE).write_bytes(
-        msgspec.json.format(msgspec.json.encode(agreement), indent=2) + b"\n"
-    )
-
-
-def write_routing_data(
-    prompts: Sequence[Prompt],
-    answers: Sequence[Answer],
-    verdicts: Sequence[Verdict],
-    folder: Path,
-) -> None:
-    """Write ``prompts``, ``outcomes`` and ``responses`` as Parquet."""
-    import numpy as np
-
-    from routewright.data import RoutingData
-    from routewright.data.responses import Response, save_responses
-
-    models = tuple(dict.fromkeys(answer.model for answer in answers))
-    row = {prompt.id: index for index, prompt in enumerate(prompts)}
-    column = {model: index for index, model in enumerate(models)}
-    graded = {verdict.key: verdict for verdict in verdicts}
-    cells = {name: np.full((len(prompts), len(models)), np.nan) for name in MATRIX_NAMES}
-    responses: list[Response] = []
-    for answer in answers:
-        at = row[answer.prompt_id], column[answer.model]
-        verdict = graded.get((answer.prompt_id, answer.model))
-        score = verdict.score if verdict else None
-        cells["scores"][at] = np.nan if score is None else score
-        cells["costs"][at] = answer.cost_usd
-        cells["latencies"][at] = answer.latency_s
-        cells["input_tokens"][at] = answer.usage.input_tokens
-        cells["output_tokens"][at] = answer.usage.output_tokens
-        responses.append(
-            Response(
-                prompt_id=answer.prompt_id,
-                model=answer.model,
-                response=answer.text,
-                state=AnswerState(answer.state).value,
-                mark=verdict.mark if verdict else None,
-                reason=verdict.reason if verdict else "",
-                judge=verdict.judge if verdict else "",
-                cpu_s=answer.usage.cpu_s,
-            )
-        )
-    RoutingData(prompts=tuple(prompts), models=models, name=folder.name, **cells).save(folder)
-    save_responses(responses, folder)
-
-
-MATRIX_NAMES = ("scores", "costs", "latencies", "input_tokens", "output_tokens")

@@ -13,7 +13,10 @@ from routewright.errors import require
 
 @dataclass(frozen=True)
 class Response:
-    """One answer with its grade; ``mark`` is None where nobody graded it."""
+    """One answer with its grade; ``mark`` is None where nobody graded it.
+
+    ``sample`` counts repeated answers of one cell from 0.
+    """
 
     prompt_id: str
     model: str
@@ -23,6 +26,7 @@ class Response:
     reason: str
     judge: str
     cpu_s: float | None
+    sample: int = 0
 
 
 def save_responses(responses: Sequence[Response], folder: Path) -> None:
@@ -41,6 +45,7 @@ def save_responses(responses: Sequence[Response], folder: Path) -> None:
         "reason": pl.String,
         "judge": pl.String,
         "cpu_s": pl.Float64,
+        "sample": pl.Int64,
     }
     frame = pl.DataFrame([asdict(response) for response in responses], schema=schema)
     write_frames(folder, {"responses.parquet": frame})
@@ -84,5 +89,6 @@ def read_responses(folder: Path) -> list[Response]:
         optional("reason"),
         optional("judge"),
         numbers("cpu_s"),
+        [int(number or 0) for number in numbers("sample")],
     )
     return [Response(*row) for row in zip(*columns, strict=True)]

@@ -10,6 +10,8 @@ from routewright.judge.code import code
 from routewright.judge.extract import BadReferenceError
 from routewright.judge.formatting import form
 from routewright.judge.numeric import numeric
+from routewright.judge.pattern import pattern
+from routewright.judge.schema import schema
 from routewright.judge.structure import json_object, ordering
 from routewright.judge.text import contains, exact, translation
 from routewright.types import Answer, AnswerState, Grade, Prompt
@@ -27,6 +29,8 @@ GRADERS: Mapping[str, Grader] = {
     "label": label,
     "list": ordering,
     "numeric": numeric,
+    "regex": pattern,
+    "schema": schema,
     "translation": translation,
 }
 

@@ -15,6 +15,7 @@ from typing import Any
 from routewright.errors import UpstreamError
 from routewright.judge.extract import final_text
 from routewright.judge.graders import is_gradable
+from routewright.judge.material import VERSION, fence, material, question
 from routewright.protocols import Provider
 from routewright.types import Answer, Grade, Model, Prompt
 
@@ -86,8 +87,7 @@ class LlmJudge:
     @property
     def name(self) -> str:
         """``llm:<model>:<version of the prompt template>``."""
-        template = "\x00".join((INSTRUCTIONS, REQUEST, KEY, str(self.max_tokens)))
-        return f"llm:{self.model.name}:{hashlib.sha256(template.encode()).hexdigest()[:8]}"
+        return judge_name("llm", self.model, INSTRUCTIONS, REQUEST, KEY, str(self.max_tokens))
 
     async def grade(self, prompt: Prompt, answers: Sequence[Answer]) -> list[Grade]:
         """Return one grade per answer, in order; an answer without text earns 0 unasked.
@@ -101,59 +101,58 @@ class LlmJudge:
     async def _grade_one(self, prompt: Prompt, answer: Answer) -> Grade:
         if not is_gradable(answer):
             return Grade(mark=0.0, reason=f"no answer: {answer.state}", judge=self.name)
-        body = self.request_body(prompt, answer)
+        body = request_body(self.model, INSTRUCTIONS, render(prompt, answer), self.max_tokens)
         completion = await self.provider.complete(self.model, body)
-        mark, reason = read_reply(_content(completion.body))
+        mark, reason = read_reply(content(completion.body))
         return Grade(mark=mark, reason=reason, judge=self.name)
 
-    def request_body(self, prompt: Prompt, answer: Answer) -> dict[str, Any]:
-        """The chat-completions body that asks for the grade.
 
-        The constant instructions come first, so that a prompt cache can reuse them.
-        """
-        return {
-            "model": self.model.upstream_name or self.model.name,
-            "messages": [
-                {"role": "system", "content": INSTRUCTIONS},
-                {"role": "user", "content": render(prompt, answer)},
-            ],
-            "temperature": 0,
-            "max_tokens": self.max_tokens,
-        }
+def judge_name(kind: str, model: Model, *template: str) -> str:
+    """``<kind>:<model>:<version>``; the version is a digest of the prompt's template."""
+    digest = hashlib.sha256("\x00".join((*template, VERSION)).encode()).hexdigest()
+    return f"{kind}:{model.name}:{digest[:8]}"
+
+
+def request_body(model: Model, instructions: str, request: str, max_tokens: int) -> dict[str, Any]:
+    """The chat-completions body that asks a judge.
+
+    The constant instructions come first, so that a prompt cache can reuse them.
+    """
+    return {
+        "model": model.upstream_name or model.name,
+        "messages": [
+            {"role": "system", "content": instructions},
+            {"role": "user", "content": request},
+        ],
+        "temperature": 0,
+        "max_tokens": max_tokens,
+    }
 
 
 def render(prompt: Prompt, answer: Answer) -> str:
     """The part of the judge's prompt that differs; the model's name is not in it."""
-    text = _encodable(answer.text.strip())
-    digest = hashlib.sha256(f"{prompt.id}\x00{text}".encode()).hexdigest()[:16]
+    text = material(answer.text)
     return REQUEST.format(
-        question=_question(prompt),
+        question=question(prompt),
         key=KEY.format(reference=prompt.reference) if prompt.reference else "",
         answer=text,
-        fence=f"=====ANSWER-{digest}=====",
+        fence=fence(prompt.id, text),
     )
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+def content(body: dict[str, Any]) -> str:
+    """The words of a judge's reply.
 
-
-def _question(prompt: Prompt) -> str:
-    """The conversation; a single user turn stands without its role."""
-    turns = [(message.role, message.text) for message in prompt.messages if message.text]
-    if len(turns) == 1:
-        return turns[0][1]
-    return "\n\n".join(f"{role}: {text}" for role, text in turns)
-
-
-def _content(body: dict[str, Any]) -> str:
+    Raises:
+        UngradedError: there are none.
+    """
     try:
-        content = body["choices"][0]["message"]["content"]
+        words = body["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError):
-        content = None
-    if not isinstance(content, str):
+        words = None
+    if not isinstance(words, str):
         raise UngradedError("the judge's reply holds no text")
-    return content
+    return words
 
 
 def read_reply(reply: str) -> tuple[float, str]:
@@ -165,10 +164,17 @@ def read_reply(reply: str) -> tuple[float, str]:
     Raises:
         UngradedError: the last line is not ``Score: N`` with N from 0 to 5.
     """
-    rows = [row.strip() for row in final_text(reply).splitlines() if row.strip(" \t*_`")]
-    match = _SCORE.fullmatch(rows[-1]) if rows else None
+    match, reason = last_line(reply, _SCORE)
     if match is None or float(match[1]) > 5:
-        last = rows[-1][:80] if rows else ""
-        raise UngradedError(f"the judge's reply does not end in 'Score: N' but in {last!r}")
+        raise UngradedError(f"the judge's reply does not end in 'Score: N' but in {reason!r}")
+    return float(match[1]), reason
+
+
+def last_line(reply: str, form: re.Pattern[str]) -> tuple[re.Match[str] | None, str]:
+    """The match of a reply's last line, and the reason above it; without a match that line."""
+    rows = [row.strip() for row in final_text(reply).splitlines() if row.strip(" \t*_`")]
+    match = form.fullmatch(rows[-1]) if rows else None
+    if match is None:
+        return None, rows[-1][:80] if rows else ""
     reason = " ".join(" ".join(rows[:-1]).split())
-    return float(match[1]), reason.removeprefix("Reason:").strip()[:300]
+    return match, reason.removeprefix("Reason:").strip()[:300]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from routewright.data.responses import Response
 from routewright.errors import DataError, UpstreamError
 from routewright.judge.graders import is_verifiable, verify
 from routewright.judge.llm import UngradedError
@@ -21,8 +22,8 @@ from routewright.types import Answer, Grade, Prompt
 CODE_WORKERS = 2
 CONCURRENCY = 4
 
-Key = tuple[str, str]
-"""Which answer: (prompt id, model)."""
+Key = tuple[str, str, int]
+"""Which answer: (prompt id, model, sample)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Verdict:
     mark: float | None
     reason: str
     judge: str
+    sample: int = 0
 
     @property
     def score(self) -> float | None:
@@ -46,7 +48,7 @@ class Verdict:
     @property
     def key(self) -> Key:
         """Which answer this is about."""
-        return self.prompt_id, self.model
+        return self.prompt_id, self.model, self.sample
 
     def row(self) -> dict[str, Any]:
         """The verdict as a row of a journal."""
@@ -57,6 +59,7 @@ class Verdict:
             "score": self.score,
             "reason": self.reason,
             "judge": self.judge,
+            "sample": self.sample,
         }
 
     @classmethod
@@ -69,11 +72,17 @@ class Verdict:
         try:
             mark = None if row["mark"] is None else float(row["mark"])
             texts = [str(row[name]) for name in ("prompt_id", "model", "reason", "judge")]
+            sample = int(row.get("sample", 0))
         except (KeyError, TypeError, ValueError):
             raise DataError(f"not a verdict: row with fields {', '.join(map(str, row))}") from None
         if mark is not None and not 0 <= mark <= 5:
             raise DataError(f"verdict on {texts[0]!r}: mark {mark} is not between 0 and 5")
-        return cls(texts[0], texts[1], mark, texts[2], texts[3])
+        return cls(texts[0], texts[1], mark, texts[2], texts[3], sample)
+
+
+def key_of(answer: Answer | Response) -> Key:
+    """Which answer this is."""
+    return answer.prompt_id, answer.model, answer.sample
 
 
 def verify_rows(prompts: Iterable[Prompt], answers: Iterable[Answer]) -> list[Verdict]:
@@ -134,14 +143,14 @@ async def judge_answers(
     wanted = [
         (prompt, answer)
         for prompt, answer in _paired(prompts, answers)
-        if not is_verifiable(prompt) or (answer.prompt_id, answer.model) in audit
+        if not is_verifiable(prompt) or key_of(answer) in audit
     ]
     known = _known(store, judge.name, retry_ungraded)
     slots = asyncio.Semaphore(concurrency)
     failures: list[UpstreamError] = []
 
     async def ask(prompt: Prompt, answer: Answer) -> Verdict | None:
-        digest = _digest(prompt, answer)
+        digest = digest_of(prompt, answer)
         if digest in known:
             on_verdict(known[digest])
             return known[digest]
@@ -169,7 +178,7 @@ async def _ask(judge: Judge, prompt: Prompt, answer: Answer) -> Verdict:
     try:
         (given,) = await judge.grade(prompt, [answer])
     except UngradedError as error:
-        return Verdict(answer.prompt_id, answer.model, None, str(error), judge.name)
+        return Verdict(answer.prompt_id, answer.model, None, str(error), judge.name, answer.sample)
     return _verdict(answer, given)
 
 
@@ -198,7 +207,37 @@ def _paired(prompts: Iterable[Prompt], answers: Iterable[Answer]) -> list[tuple[
 def _verdict(answer: Answer, given: Grade) -> Verdict:
     if not (math.isfinite(given.mark) and 0 <= given.mark <= 5):
         raise DataError(f"judge {given.judge!r} gave {given.mark}: marks run from 0 to 5")
-    return Verdict(answer.prompt_id, answer.model, given.mark, given.reason, given.judge)
+    return Verdict(
+        answer.prompt_id, answer.model, given.mark, given.reason, given.judge, answer.sample
+    )
+
+
+def kept_verdicts(
+    prompts: Iterable[Prompt], answers: Iterable[Answer], judge: str, store: Store
+) -> list[Verdict]:
+    """What a judge said before of these very answers, in their order.
+
+    Args:
+        prompts: every prompt that has an answer.
+        answers: as they are now; what was said of an older text does not count.
+        judge: its model, or its full name where it was asked in several versions.
+        store: where verdicts are kept.
+
+    Raises:
+        DataError: it said nothing, or several versions of it did; they are named.
+    """
+    rows = [row for row in store.rows() if _is_by(str(row.get("judge")), judge)]
+    names = sorted({str(row["judge"]) for row in rows})
+    if len(names) != 1:
+        told = f"in several versions: {', '.join(names)}; give one" if names else "nothing yet"
+        raise DataError(f"judge {judge!r} graded these answers {told}")
+    known = {str(row.get("digest")): Verdict.from_row(row) for row in rows}
+    digests = [digest_of(prompt, answer) for prompt, answer in _paired(prompts, answers)]
+    return [known[digest] for digest in digests if digest in known]
+
+
+def _is_by(name: str, judge: str) -> bool:
+    return name == judge or (name.startswith("llm:") and name[4:].rpartition(":")[0] == judge)
 
 
 def _known(store: Store, judge: str, retry_ungraded: bool) -> dict[str, Verdict]:
@@ -209,9 +248,10 @@ def _known(store: Store, judge: str, retry_ungraded: bool) -> dict[str, Verdict]
     return kept
 
 
-def _digest(prompt: Prompt, answer: Answer) -> str:
+def digest_of(prompt: Prompt, answer: Answer) -> str:
     """Names exactly what is judged, so that a changed answer or reference is judged anew."""
     turns: Sequence[str] = [part for m in prompt.messages for part in (m.role, m.text)]
     parts = [prompt.id, prompt.reference, *turns, answer.model, answer.state, answer.text]
+    parts += [str(answer.sample)] if answer.sample else []
     joined = "\x00".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode("utf-8", "replace")).hexdigest()[:32]

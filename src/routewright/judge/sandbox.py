@@ -9,14 +9,17 @@ returning an object that claims to equal everything: only a right value passes.
 What holds it: ``python -I -S`` with an empty environment in a fresh directory; limits on CPU,
 memory, file size, open files and, for a user other than root, processes; no core dumps; a wall
 clock that kills the whole process group; on Linux, where permitted, namespaces of its own for
-users, network and processes; an audit hook that ends the process at any socket, process, signal
-to another, ctypes, or file beyond its directory (the standard library may be read).
+users, network and processes, Landlock (nothing can be opened but the directory and the standard
+library) and, on x86-64, seccomp (no process, socket, signal to another, link or mount can be
+asked for); an audit hook that ends the process at any socket, process, signal to another, ctypes,
+foreign compiled module, or file beyond its directory (the standard library may be read).
 
 What remains: hook and answer share one interpreter, so code that exploits a fault of CPython
-itself can step round the hook; it then meets the limits and namespaces, which hide no readable
-file. A function asked for under a builtin's name can't be tested, and changes a function makes
-to its arguments are not seen, since values are copied. While it runs, an answer may fill its
-directory with files of 1 MB. Needs a POSIX system. Where answers may
+itself can step round the hook; it then meets the limits and the kernel's walls. Where those are
+missing (an old kernel, macOS), the hook stands alone before the user's files. A function asked
+for under a builtin's name can't be tested, and changes a function makes to its arguments are not
+seen, since values are copied. While it runs, an answer may fill its directory with files of 1 MB,
+and it may see whether a file exists and how large it is. Needs a POSIX system. Where answers may
 be hostile, run the collection in a container as well.
 """
 

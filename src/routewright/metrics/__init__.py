@@ -66,10 +66,13 @@ from routewright.metrics.frontier import (
 )
 from routewright.metrics.judging import (
     Rectified,
+    audited_mean,
     cohen_kappa,
+    kappa_interval,
     krippendorff_alpha,
     prediction_powered_mean,
     rogan_gladen,
+    rogan_gladen_interval,
 )
 from routewright.metrics.luck import (
     chance_corrected,
@@ -158,6 +161,7 @@ __all__ = [
     "apgr_ceiling",
     "apgr_replicates",
     "arena_score",
+    "audited_mean",
     "average_accuracy",
     "binary_ceiling",
     "bootstrap_means",
@@ -195,6 +199,7 @@ __all__ = [
     "hull_cost",
     "hull_members",
     "hull_value",
+    "kappa_interval",
     "krippendorff_alpha",
     "latency_percentiles",
     "latency_score",
@@ -227,6 +232,7 @@ __all__ = [
     "risk_controlled_threshold",
     "robustness",
     "rogan_gladen",
+    "rogan_gladen_interval",
     "selection_entropy",
     "shuffled_oracle",
     "similarity_weights",

@@ -1,12 +1,14 @@
 """Each grader against answers as small LLMs write them, right, wrong and hedged."""
 
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routewright.errors import DataError
+from routewright.judge.extract import BadReferenceError
 from routewright.judge.graders import GRADERS, is_verifiable, verify
 from routewright.types import Answer, AnswerState, Prompt, Usage
 
@@ -246,6 +248,8 @@ REFERENCES = {
     "list": "ant > cat > horse",
     "json": '{"a": {"b": [1, 2.5, null, "x"]}}',
     "code": "assert f(2) == 4",
+    "regex": r"^(\w+\s?)+$",
+    "schema": '{"type": "object", "patternProperties": {"^(a+)+$": {"type": "string"}}}',
     "translation": "das Haus | Haus",
     "format": '[{"check": "sentences", "max": 3}, {"check": "json_keys", "keys": ["a"]},'
     ' {"check": "ends_with", "text": "x"}, {"check": "contains", "text": "y"}]',
@@ -377,3 +381,76 @@ def test_empty_and_failed_answers_earn_nothing():
     assert "failed" in verify(prompt, answer_of("x", AnswerState.FAILED)).reason
     assert verify(prompt, answer_of(" ", AnswerState.COMPLETE)).mark == 0
     assert verify(prompt, answer_of("x", AnswerState.EMPTY)).mark == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "mark"),
+    [
+        (r"\bB-\d{3}\b", "The code is B-204.", 5),
+        (r"\bB-\d{3}\b", "The code is B-20.", 0),
+        (r"^\d+$", "42", 5),
+        (r"^\d+$", "about\n42", 0),
+        (r"(?m)^\d+$", "about\n42", 5),
+        (r"x", "<think>x</think>no", 0),
+        (r"x", "", 0),
+    ],
+)
+def test_a_pattern_must_be_found(pattern, text, mark):
+    assert GRADERS["regex"](text, pattern).mark == mark
+
+
+def test_an_answer_made_to_hold_a_pattern_up_ends_in_time():
+    started = time.monotonic()
+    given = GRADERS["regex"]("a" * 60 + "b", "^(a|a)+$")
+    assert given.mark == 0
+    assert "ran out of time" in given.reason
+    assert time.monotonic() - started < 30
+
+
+PERSON = (
+    '{"type": "object", "required": ["name"], "additionalProperties": false,'
+    ' "properties": {"name": {"type": "string", "pattern": "^(a+)+$"},'
+    ' "age": {"type": "integer", "minimum": 0}}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "reason"),
+    [
+        ('{"name": "aa", "age": 3}', 5, "valid"),
+        ('Here:\n```json\n{"name": "a"}\n```', 5, "valid"),
+        ('Sure: {"name": "a"}', 5, "valid"),
+        ('{"name": "a", "age": -1}', 0, "/age"),
+        ('{"age": 1}', 0, "name"),
+        ('{"name": "a", "extra": 1}', 0, "extra"),
+        ('{"name": "a", "age": NaN}', 0, "JSON"),
+        ("[1]", 0, "object"),
+        ("none", 0, "no JSON object"),
+        ('{"name": "' + "a" * 5000 + 'b"}', 0, "/name"),
+        ("[" * 9000, 0, "no JSON object"),
+    ],
+)
+def test_an_answer_must_be_valid_under_a_schema(text, mark, reason):
+    given = GRADERS["schema"](text, PERSON)
+    assert given.mark == mark
+    assert reason in given.reason
+
+
+def test_a_schema_may_describe_a_list():
+    assert GRADERS["schema"]("[1, 2]", '{"type": "array", "maxItems": 2}').mark == 5
+
+
+@pytest.mark.parametrize(
+    ("grader", "reference", "why"),
+    [
+        ("regex", "(", "no regular expression"),
+        ("regex", " ", "empty"),
+        ("schema", "{}", "at least one keyword"),
+        ("schema", "[", "must be a JSON Schema"),
+        ("schema", '{"type": "shape"}', "stands alone"),
+        ("schema", '{"$ref": "http://127.0.0.1:9/x.json"}', "stands alone"),
+    ],
+)
+def test_a_pattern_or_schema_that_is_none_is_refused(grader, reference, why):
+    with pytest.raises(BadReferenceError, match=why):
+        GRADERS[grader]("x", reference)

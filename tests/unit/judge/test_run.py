@@ -73,9 +73,9 @@ async def test_the_rest_is_judged_and_ungraded_is_not_zero():
     judge, store = Lengths(), Memory()
     verdicts = await judge_answers(PROMPTS, ANSWERS, judge, store)
     assert [(*v.key, v.mark) for v in verdicts] == [
-        ("poem", "a", 5.0),
-        ("chat", "b", None),
-        ("poem", "b", 0.0),
+        ("poem", "a", 0, 5.0),
+        ("chat", "b", 0, None),
+        ("poem", "b", 0, 0.0),
     ]
     assert verdicts[1].score is None
     assert [Verdict.from_row(row) for row in store.rows()] == verdicts
@@ -107,7 +107,7 @@ async def test_changed_answers_and_other_judges_are_judged_anew():
 async def test_an_audit_gives_marks_of_both_kinds_on_the_same_answers():
     judge = Lengths()
     theirs = await judge_answers(
-        PROMPTS, ANSWERS, judge, Memory(), audit={("sum", "a"), ("sum", "b")}
+        PROMPTS, ANSWERS, judge, Memory(), audit={("sum", "a", 0), ("sum", "b", 0)}
     )
     assert len(theirs) == 5
     assert paired_marks(verify_rows(PROMPTS, ANSWERS), theirs) == ([5.0, 0.0], [1.0, 1.0])

@@ -109,6 +109,43 @@ HOSTILE = {
     "os._exit at once": "import os\nos._exit(0)",
     "sys.exit": "import sys\ndef add(a, b): sys.exit(0)",
     "sys.exit at once": "import sys\nsys.exit(0)",
+    "compiled module under another name": """
+import importlib.util, os, sys
+def add(a, b):
+    for path in sys.path:
+        if path.endswith("lib-dynload"):
+            for name in os.listdir(path):
+                if name.startswith("_posixsubprocess"):
+                    file = path + "/" + name
+                    spec = importlib.util.spec_from_file_location("x._posixsubprocess", file)
+                    importlib.util.module_from_spec(spec)
+    return a + b
+""",
+    "compiled module of its own": """
+import importlib.util
+def add(a, b):
+    open("evil.so", "wb").write(bytes(64))
+    spec = importlib.util.spec_from_file_location("evil", "./evil.so")
+    importlib.util.module_from_spec(spec)
+    return a + b
+""",
+    "pipe with a name outside": "import os\nos.mkfifo('/tmp/escaped-pipe')",
+    "pipe by a module made anew": "import _imp, importlib.machinery\n"
+    "posix = _imp.create_builtin(importlib.machinery.ModuleSpec('posix', None))\n"
+    "def add(a, b):\n    posix.mkfifo('/tmp/escaped-pipe')\n    return a + b",
+    "fork by a module made anew": "import _imp, importlib.machinery\n"
+    "posix = _imp.create_builtin(importlib.machinery.ModuleSpec('posix', None))\n"
+    "def add(a, b):\n    posix.fork()\n    return a + b",
+    "read /proc": "def add(a, b): return len(open('/proc/self/environ').read())",
+    "read another's memory": "import os\ndef add(a, b): return os.open('/proc/1/mem', 0)",
+    "read through a hard link": "import os\nos.link('/etc/passwd', 'x')\nopen('x')",
+    "write outside": "open('/tmp/escaped-file', 'w').write('x')",
+    "write by renaming": "import os\nopen('x', 'w')\nos.rename('x', '/tmp/escaped-file')",
+    "handle on the parent": "import os\ndef add(a, b): return os.pidfd_open(os.getppid())",
+    "eat memory by lists": "def add(a, b):\n    x = []\n    while True: x.append(bytearray(10**6))",
+    "threads without end": "import _thread, time\ndef add(a, b):\n"
+    "    while True: _thread.start_new_thread(time.sleep, (60,))",
+    "files without end": "def add(a, b):\n    kept = [open(str(i), 'w') for i in range(10**6)]",
     "segfault": "def add(a, b):\n    exec(compile('x=' + '-' * 100_000 + '1', 'x', 'exec'))",
     "always equal": EQUAL.format("object") + "def add(a, b): return E()",
     "always equal number": EQUAL.format("int") + "def add(a, b): return E(77)",
@@ -137,6 +174,10 @@ def test_hostile_code_earns_nothing(source):
     assert outcome.passed == (False, False, False)
     assert outcome.error
     assert len(outcome.error) <= 200
+
+
+def test_no_trace_of_hostile_code_is_left_outside():
+    assert not [path for path in Path("/tmp").iterdir() if path.name.startswith("escaped-")]
 
 
 def test_a_refusal_cannot_be_caught_and_unpicked():

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from routewright.judge.agreement import weighted_kappa
+from routewright.metrics.bootstrap import Draws
 from routewright.metrics.judging import (
+    audited_mean,
     cohen_kappa,
+    kappa_interval,
     krippendorff_alpha,
     prediction_powered_mean,
     rogan_gladen,
+    rogan_gladen_interval,
+    student,
 )
 
 
@@ -98,3 +103,93 @@ def test_its_interval_holds_the_truth_though_the_judge_is_biased() -> None:
         widths.append(found.variance)
     assert held / 400 == pytest.approx(0.95, abs=0.035)
     assert np.mean(widths) < 0.2**2 / 100 / 4  # far better than the hundred human grades alone
+
+
+def test_an_interval_of_kappa_covers_what_many_marks_would_give() -> None:
+    rng = np.random.default_rng(3)
+
+    def marks(n: int) -> np.ndarray:
+        truth = rng.integers(0, 6, n)
+        return np.stack([truth, np.clip(truth + rng.integers(-2, 3, n), 0, 5)], axis=1)
+
+    many = marks(200_000)
+    table = np.zeros((6, 6))
+    np.add.at(table, (many[:, 0], many[:, 1]), 1)
+    true = cohen_kappa(table, quadratic=True)
+    groups = np.array([f"g{i}" for i in range(120)])
+    draws = Draws.over(groups, replicates=200)
+    found = [kappa_interval(marks(120), draws) for _ in range(200)]
+    covered = np.mean([each.low <= true <= each.high for each in found])
+    assert 0.90 <= covered <= 0.99
+    assert np.mean([each.value for each in found]) == pytest.approx(true, abs=0.02)
+
+
+def test_marks_off_the_scale_have_no_kappa() -> None:
+    draws = Draws.over(np.array(["a", "b"]), replicates=10)
+    with pytest.raises(ValueError, match="between 0 and 5"):
+        kappa_interval(np.array([[0, 6], [1, 1]]), draws)
+    with pytest.raises(ValueError, match="whole numbers"):
+        kappa_interval([[0.5, 1], [1, 1]], draws)
+
+
+@pytest.mark.parametrize("size", [30, 60])
+@pytest.mark.parametrize("noise", [0.3, 3.0])
+def test_the_audited_mean_covers_the_truth_whatever_the_judge_is_worth(
+    size: int, noise: float
+) -> None:
+    rng = np.random.default_rng(size)
+    hits, errors = 0, []
+    for _ in range(600):
+        truth = np.clip(np.round(rng.normal(3.2, 1.4, 400)), 0, 5)
+        judged = np.clip(np.round(truth + 0.8 + rng.normal(0, noise, 400)), 0, 5)
+        at = rng.choice(400, size, replace=False)
+        found = audited_mean(judged, judged[at], truth[at])
+        low, high = found.interval(student(size - 2))
+        hits += low <= truth.mean() <= high
+        errors.append(found.mean - truth.mean())
+    assert 0.925 <= hits / 600 <= 0.98
+    assert np.mean(errors) == pytest.approx(0, abs=0.03)
+
+
+def test_a_good_judge_narrows_and_a_useless_one_does_not_widen() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 6, 1000).astype(float)
+    at = np.arange(100)
+    alone = truth[at].var(ddof=1) * (1 / 100 - 1 / 1000)
+    good = audited_mean(np.clip(truth + 1, 0, 5), np.clip(truth[at] + 1, 0, 5), truth[at])
+    noise = rng.integers(0, 6, 1000).astype(float)
+    useless = audited_mean(noise, noise[at], truth[at])
+    assert good.variance < 0.2 * alone
+    assert useless.variance < 1.05 * alone
+    assert audited_mean(truth, truth, truth).variance == 0
+
+
+@pytest.mark.parametrize(("share", "sens", "spec"), [(0.3, 0.95, 0.7), (0.7, 0.8, 0.9)])
+def test_the_interval_of_a_corrected_rate_covers_the_truth(
+    share: float, sens: float, spec: float
+) -> None:
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(800):
+        truth = rng.random(500) < share
+        passed = np.where(truth, rng.random(500) < sens, rng.random(500) > spec)
+        at = rng.choice(500, 80, replace=False)
+        right, wrong = truth[at], ~truth[at]
+        found = rogan_gladen_interval(
+            int(passed.sum()),
+            500,
+            (int((passed[at] & right).sum()), int(right.sum())),
+            (int((~passed[at] & wrong).sum()), int(wrong.sum())),
+        )
+        hits += found.low <= share <= found.high
+    assert hits / 800 >= 0.93
+
+
+def test_a_rate_is_not_corrected_where_the_audit_cannot_tell() -> None:
+    for right, wrong in (((3, 3), (0, 0)), ((0, 0), (4, 4)), ((5, 10), (5, 10))):
+        assert math.isnan(rogan_gladen_interval(50, 100, right, wrong).value)
+
+
+@pytest.mark.parametrize(("freedom", "quantile"), [(5, 2.5706), (28, 2.0484), (100, 1.9840)])
+def test_students_quantiles_are_those_of_the_tables(freedom: int, quantile: float) -> None:
+    assert student(freedom) == pytest.approx(quantile, abs=3e-3)

@@ -15,8 +15,9 @@ from routewright.types import json_object
 
 MANIFEST = "manifest.json"
 AGREEMENT = "agreement.json"
+CORRECTIONS = "corrections.json"
 RESPONSES = "responses.parquet"
-"""As ``collect`` and ``judge`` write them."""
+"""As ``collect``, ``judge`` and ``judge audit`` write them."""
 
 
 def unusable(

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 # Run as a script, without site-packages: the siblings are found by folder, not by package.
 if TYPE_CHECKING:
+    from routewright.judge.box.kernel import confine
     from routewright.judge.box.walls import die_with_parent, guard, isolate, limit
     from routewright.judge.box.wire import FIND, LOAD, FailedError, GoneError, Peer, describe
 else:
     sys.path.insert(0, __file__.rpartition("/")[0])
+    from kernel import confine
     from walls import die_with_parent, guard, isolate, limit
     from wire import FIND, LOAD, FailedError, GoneError, Peer, describe
 
@@ -72,6 +74,7 @@ def start_candidate(folder: str) -> Peer:
             die_with_parent()
             for fd in (down_read, up_write):
                 os.set_inheritable(fd, True)
+            confine(folder)
             script = __file__.rpartition("/")[0] + "/candidate.py"
             args = [script, str(down_read), str(up_write), folder]
             os.execve(sys.executable, [sys.executable, "-I", "-S", "-B", *args], {})  # noqa: S606

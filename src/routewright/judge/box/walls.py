@@ -79,6 +79,8 @@ DENIED_EVENTS = frozenset(
         "syslog.openlog",
     }
 )
+UNHEARD = ("chroot", "mkfifo", "mknod", "pidfd_open", "setpriority", "sched_setaffinity")
+"""Functions of ``os`` that no audit event tells of; the kernel's walls refuse them as well."""
 DENIED_PREFIXES = ("ctypes.", "socket.", "subprocess.", "resource.", "fcntl.", "mmap.", "winreg.")
 PATH_EVENTS = frozenset(
     {
@@ -120,6 +122,7 @@ def refusals(folder: str) -> Callable[[str, tuple[Any, ...]], str]:
     What it needs is bound here, not looked up in a module that an answer could change.
     """
     allowed = path_rule(folder)
+    split, own = str.split, folder.rstrip("/") + "/"
     modules, events, prefixes = DENIED_MODULES, DENIED_EVENTS, DENIED_PREFIXES
     path_events, write_flags = PATH_EVENTS, WRITE_FLAGS
 
@@ -130,9 +133,20 @@ def refusals(folder: str) -> Callable[[str, tuple[Any, ...]], str]:
         reads = event in ("os.listdir", "os.scandir")
         return all(allowed("." if path is None else path, not reads) for path in paths)
 
+    def importable(name: Any, path: Any) -> bool:
+        """A module by its last name; a compiled one only from the standard library."""
+        if type(name) is not str or not modules.isdisjoint(split(name, ".")):
+            return False
+        return path is None or (
+            type(path) is str
+            and not (path + "/").startswith(own)
+            and path.startswith("/")
+            and allowed(path, False)
+        )
+
     def refusal(event: str, args: tuple[Any, ...]) -> str:
         if event == "import":
-            return f"importing {args[0]}" if args[0].partition(".")[0] in modules else ""
+            return "" if importable(args[0], args[1]) else f"importing {args[0]}"
         if event in events or event.startswith(prefixes):
             return event
         if event == "object.__setattr__" and args[1] == "__code__":
@@ -158,6 +172,9 @@ def guard(folder: str, tell: Callable[[str], None]) -> None:
             finally:
                 leave(1)
 
+    for name in UNHEARD:
+        for module in (os, sys.modules["posix"]):
+            vars(module).pop(name, None)
     for name in [name for name in sys.modules if name.partition(".")[0] in DENIED_MODULES]:
         del sys.modules[name]
     sys.addaudithook(hook)
