@@ -209,5 +209,5 @@ def test_active_needs_a_budget_and_something_to_grade_with(tmp_path, upstream, i
     again = invoke(command)
     assert again.exit_code == 2
     assert len(Upstream.calls) == asked, "what was paid for is kept"
-    alone = invoke([part for part in command if part != "--active"])
+    alone = invoke([part for part in command if part != "--active"] + ["--judge", "small"])
     assert alone.exit_code == 2

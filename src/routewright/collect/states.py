@@ -9,6 +9,8 @@ from routewright.collect.rows import Unsure
 from routewright.protocols import Completion
 from routewright.types import Answer, AnswerState, Usage, json_object
 
+# A provider may put words of its own before the prompt, and charge for them.
+INPUT_SLACK = 4096
 # Reasoning may be counted beyond max_tokens; more than this nobody can have written.
 OUTPUT_SLACK = 4
 
@@ -75,8 +77,9 @@ def odd_usage(cell: Cell, done: Completion) -> str:
     usage = done.usage
     if usage.cached_tokens > usage.input_tokens:
         return "more tokens from the cache than were read"
-    if usage.input_tokens > most_input_tokens(cell.prompt):
-        return f"told {usage.input_tokens} tokens read, more than the prompt has bytes"
+    most = most_input_tokens(cell.prompt) + INPUT_SLACK
+    if usage.input_tokens > most:
+        return f"told {usage.input_tokens} tokens read, where {most} are the most"
     most = OUTPUT_SLACK * max(max_tokens(cell.prompt), len(done.text.encode())) + 1024
     if usage.output_tokens > most:
         return f"told {usage.output_tokens} tokens written, where {most} are the most"

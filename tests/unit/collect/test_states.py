@@ -57,7 +57,7 @@ def test_usage_that_can_be_is_taken_as_it_is():
         ({"prompt_tokens": "many", "completion_tokens": "few"}, "no counts"),
         ({"prompt_tokens": True, "completion_tokens": 1.5}, "no counts"),
         ({"prompt_tokens": 10}, "no counts"),
-        ({"prompt_tokens": 10**12, "completion_tokens": 3}, "more than the prompt has bytes"),
+        ({"prompt_tokens": 10**12, "completion_tokens": 3}, "tokens read, where"),
         ({"prompt_tokens": 10, "completion_tokens": 10**12}, "are the most"),
     ],
 )
@@ -88,3 +88,9 @@ def test_the_idempotency_key_is_the_cells_own_and_stays():
     }
     assert len(keys) == 16
     assert idempotency_key("one", CELL) == idempotency_key("one", CELL)
+
+
+def test_a_provider_may_put_words_of_its_own_before_the_prompt():
+    answer = answered(CELL, done({"prompt_tokens": 900, "completion_tokens": 3}), Unsure())
+    assert answer.note == ""
+    assert answer.usage.input_tokens == 900
