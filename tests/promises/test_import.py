@@ -61,7 +61,15 @@ def test_answers_that_the_log_holds_are_not_bought_again(tmp_path):
             '[models.cheap]\nprovider = "x"\ninput_usd_per_mtok = 1\n'
             '[models.dear]\nprovider = "x"\ninput_usd_per_mtok = 2\n'
         )
-        collect = ("collect", out / "prompts.jsonl", "--models", "cheap,dear", "--out", out)
+        collect = (
+            "collect",
+            out / "prompts.jsonl",
+            "--models",
+            "cheap,dear",
+            "--out",
+            out,
+            "--yes",
+        )
         done = run(*collect, "--config", config)
         assert done.returncode == 0, done.stderr
         assert (upstream.asked("cheap"), upstream.asked("dear")) == (0, 3)
