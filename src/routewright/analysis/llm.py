@@ -21,8 +21,8 @@ import msgspec
 
 from routewright.analysis.builtin import analyse, ends
 from routewright.analysis.words import DOMAINS, NEEDS, TASKS
-from routewright.errors import RoutewrightError
-from routewright.protocols import Provider, Store
+from routewright.errors import RequestError, RoutewrightError
+from routewright.protocols import Completion, Provider, Store
 from routewright.types import Analysis, Model, Prompt
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,21 @@ Reply with one JSON object and nothing else:
  "difficulty": whole number from 1 (any model can do it) to 5 (the best models often fail),
  "needs": list of what it takes, from {", ".join(NEEDS)}; [] for none,
  "expected_tokens": about how many tokens a good answer has}}"""
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "task": {"enum": list(TASKS)},
+        "domain": {"enum": list(DOMAINS)},
+        "difficulty": {"type": "integer", "minimum": 1, "maximum": 5},
+        "needs": {"type": "array", "items": {"enum": list(NEEDS)}, "maxItems": len(NEEDS)},
+        "expected_tokens": {"type": "integer", "minimum": 0, "maximum": MOST_TOKENS},
+    },
+    "required": ["task", "domain", "difficulty", "needs", "expected_tokens"],
+    "additionalProperties": False,
+}
+"""What an engine that can holds the LLM to: small ones copy the instructions otherwise."""
 
 
 class _Reply(msgspec.Struct, frozen=True):
@@ -76,6 +91,7 @@ class LlmAnalyser:
         self.store = store
         self.timeout_s = timeout_s
         self._known: dict[str, Analysis] = {}
+        self._held = True  # to the schema, until an endpoint refuses that
         for row in store.rows() if store else ():
             if row.get("by") == self.name:
                 self._known[row["key"]] = msgspec.convert(row["analysis"], Analysis)
@@ -83,7 +99,8 @@ class LlmAnalyser:
     @property
     def name(self) -> str:
         """``llm:<model>:<version of the instructions>``: analyses of two never mix."""
-        return f"llm:{self.model.name}:{hashlib.sha256(INSTRUCTIONS.encode()).hexdigest()[:8]}"
+        asked = INSTRUCTIONS.encode() + msgspec.json.encode(SCHEMA)
+        return f"llm:{self.model.name}:{hashlib.sha256(asked).hexdigest()[:8]}"
 
     def known(self, prompt: Prompt) -> Analysis | None:
         """The analysis of a prompt if it has been made; calls nobody."""
@@ -96,7 +113,7 @@ class LlmAnalyser:
             return found
         try:
             async with asyncio.timeout(self.timeout_s):
-                done = await self.provider.complete(self.model, self.request_body(prompt))
+                done = await self._ask(prompt)
             told = read_reply(done.text, prompt, self.name)
         except (RoutewrightError, TimeoutError, ValueError) as error:
             logger.warning("the analyser %s: %r; the built-in one stands in", self.name, error)
@@ -116,6 +133,17 @@ class LlmAnalyser:
                 return await self.analyse(prompt)
 
         return await asyncio.gather(*(one(prompt) for prompt in prompts))
+
+    async def _ask(self, prompt: Prompt) -> Completion:
+        if self._held:
+            shape = {"name": "analysis", "strict": True, "schema": SCHEMA}
+            held = {"response_format": {"type": "json_schema", "json_schema": shape}}
+            try:
+                return await self.provider.complete(self.model, self.request_body(prompt) | held)
+            except RequestError as error:
+                logger.info("%s takes no schema (%s); asked without", self.model.name, error.code)
+                self._held = False
+        return await self.provider.complete(self.model, self.request_body(prompt))
 
     def request_body(self, prompt: Prompt) -> dict[str, Any]:
         """The chat-completions body; the constant part comes first, for prompt caches."""

@@ -4,10 +4,12 @@ import json
 import pytest
 
 from routewright import routers
-from routewright.analysis.llm import INSTRUCTIONS, LlmAnalyser, read_reply
+from routewright.analysis.llm import INSTRUCTIONS, SCHEMA, LlmAnalyser, read_reply
+from routewright.catalog import find_model
 from routewright.config import AnalyserSettings, Rule, When
 from routewright.data.journal import Journal
-from routewright.errors import ConfigError, UpstreamError
+from routewright.errors import ConfigError, RequestError, UpstreamError
+from routewright.providers.local import LocalProvider
 from routewright.routers.check import sample_data
 from routewright.serve.gateway import Gateway
 from routewright.types import Model, Prompt
@@ -151,3 +153,32 @@ def test_an_analyser_outside_the_pool_stops_the_start(tmp_path):
     settings = scripted_settings("http://x", tmp_path, analyser=AnalyserSettings("tiny"))
     with pytest.raises(ConfigError, match=r"analyser.model 'tiny' is not in the pool; name one of"):
         Gateway(settings, router=ByWord())
+
+
+async def test_the_llm_is_held_to_the_schema_where_its_endpoint_can_do_that():
+    able = Canned(json.dumps(TOLD))
+    await LlmAnalyser(able, MODEL).analyse(LEGAL)
+    assert able.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
+    unable = Canned(RequestError("no schemas here"), json.dumps(TOLD), json.dumps(TOLD))
+    analyser = LlmAnalyser(unable, MODEL)
+    told = [await analyser.analyse(prompt) for prompt in (LEGAL, Prompt.from_text("b", "Hi"))]
+    assert all(each.source == analyser.name for each in told)
+    assert ["response_format" in body for body in unable.bodies] == [True, False, False]
+    assert set(SCHEMA["properties"]) == set(TOLD)
+
+
+async def test_a_real_llm_of_half_a_billion_weights_analyses_in_the_words_on_offer():
+    pytest.importorskip("xllamacpp", reason="the extra local (xllamacpp) is not installed")
+    model = find_model("qwen2.5-coder-0.5b-instruct", None)
+    prompts = [
+        Prompt.from_text("a", "Translate to French: good morning, my friend"),
+        Prompt.from_text("b", "What is 17 * 23? Answer with the number."),
+    ]
+    provider = LocalProvider()
+    try:
+        analyser = LlmAnalyser(provider, model, timeout_s=120)
+        told = [await analyser.analyse(prompt) for prompt in prompts]
+    finally:
+        await provider.aclose()
+    assert [each.source for each in told] == [analyser.name] * 2, told
+    assert told[0].task == "translation"
