@@ -100,6 +100,8 @@ def test_the_canary_would_have_been_seen(tmp_path: Path) -> None:
         except ImportError:  # the frame around it needs pandas
             assert name == "nested in a cell"
             continue
+        except TypeError:  # pandas is here, and makes no frame of it
+            assert name == "nested in a cell"
         assert canary.exists(), name
 
 
