@@ -61,16 +61,8 @@ def test_answers_that_the_log_holds_are_not_bought_again(tmp_path):
             '[models.cheap]\nprovider = "x"\ninput_usd_per_mtok = 1\n'
             '[models.dear]\nprovider = "x"\ninput_usd_per_mtok = 2\n'
         )
-        collect = (
-            "collect",
-            out / "prompts.jsonl",
-            "--models",
-            "cheap,dear",
-            "--out",
-            out,
-            "--yes",
-        )
-        done = run(*collect, "--config", config)
+        collect = ("collect", out / "prompts.jsonl", "--models", "cheap,dear", "--out", out)
+        done = run(*collect, "--yes", "--config", config)
         assert done.returncode == 0, done.stderr
         assert (upstream.asked("cheap"), upstream.asked("dear")) == (0, 3)
     answers = read_answers(out)

@@ -82,7 +82,7 @@ async def collect_actively(wish: Wish, journal: Journal, collection: str, ledger
                 buy=buy,
                 grade=grade,
                 rounds=rounds,
-                answers=read_answers(wish.folder),
+                answers=[answer for answer in read_answers(wish.folder) if not answer.sample],
                 seed=wish.seed,
                 on_look=lambda look: click.echo(line(look)),
             )

@@ -169,12 +169,8 @@ class Ledger:
             self._done[model, sample][place] = 1
 
 
-def read_answers(folder: Path, *, sample: int | None = 0) -> list[Answer]:
-    """Every answer recorded in a collection folder, failures left out.
-
-    Args:
-        folder: of the collection.
-        sample: which of a cell's answers; None gives them all.
+def read_answers(folder: Path) -> list[Answer]:
+    """Every answer recorded in a collection folder, each sample of a cell, failures left out.
 
     Raises:
         DamagedError: a line of the journal is damaged.
@@ -189,7 +185,7 @@ def read_answers(folder: Path, *, sample: int | None = 0) -> list[Answer]:
             answer = msgspec.convert(row, Answer)
         except msgspec.ValidationError as error:
             raise DataError(f"{path}: line {number} is no answer ({error})") from error
-        if answer.state is not AnswerState.FAILED and sample in (None, answer.sample):
+        if answer.state is not AnswerState.FAILED:
             answers.append(answer)
     return answers
 

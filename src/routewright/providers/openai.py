@@ -14,9 +14,9 @@ from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import Endpoint, event_data
 from routewright.providers.presets import Preset
 from routewright.providers.refusals import error_text
-from routewright.providers.stream import HttpStream, cut
+from routewright.providers.stream import TERMINAL, HttpStream, cut
 from routewright.providers.usage import usage_of
-from routewright.types import JsonObject, Model, Usage, json_object
+from routewright.types import JsonObject, Model, Usage, json_object, json_objects
 
 
 class OpenAIProvider:
@@ -61,7 +61,8 @@ class OpenAIProvider:
         started = time.monotonic()
         path, wanted = self._request(model, {**body, "stream": True}, cache_prefix)
         response = await self._endpoint.post(path, wanted, idempotency_key=idempotency_key)
-        return HttpStream(response, self.name, _AsTheyAre(self.name), model, started)
+        reader = _AsTheyAre(self.name, ends_in_done=self.preset.ends_in_done)
+        return HttpStream(response, self.name, reader, model, started)
 
     async def aclose(self) -> None:
         """Close the pool; safe to call twice."""
@@ -76,21 +77,33 @@ class OpenAIProvider:
 
 
 class _AsTheyAre:
-    """Passes events on untouched; a stream is whole with its terminal event."""
+    """Passes events on untouched; a stream is whole with its terminal event.
 
-    def __init__(self, name: str) -> None:
+    Where an endpoint sends none, it is whole when it has ended properly after a finish reason,
+    and the terminal event is added.
+    """
+
+    def __init__(self, name: str, *, ends_in_done: bool = True) -> None:
         self.usage: Usage | None = None
         self.finished = False
         self._name = name
+        self._has_reason = False
+        self._marks = [b'"usage"', b'"error"', b"[DONE]"]
+        if not ends_in_done:
+            self._marks.append(b'"finish_reason"')
+        self._ends_in_done = ends_in_done
 
     def read(self, event: bytes) -> Sequence[bytes]:
         # Only events that can matter are looked into: a stream is mostly words.
-        if b'"usage"' in event or b'"error"' in event or b"[DONE]" in event:
+        if any(mark in event for mark in self._marks):
             self._look(event_data(event))
         return (event,)
 
     def end(self) -> Sequence[bytes]:
-        raise cut(self._name)
+        if self._ends_in_done or not self._has_reason:
+            raise cut(self._name)
+        self.finished = True
+        return (TERMINAL,)
 
     def _look(self, data: bytes) -> None:
         if data == b"[DONE]":
@@ -103,3 +116,6 @@ class _AsTheyAre:
         if told.get("error"):
             raise UpstreamError(f"{self._name}: {error_text(told)}")
         self.usage = usage_of(told.get("usage")) or self.usage
+        for choice in json_objects(told.get("choices")):
+            if choice.get("finish_reason"):
+                self._has_reason = True

@@ -23,6 +23,7 @@ from routewright.providers.completion import complete_streamed
 from routewright.providers.endpoint import whole_events
 from routewright.providers.gemini import GeminiProvider
 from routewright.providers.openai import OpenAIProvider
+from routewright.providers.presets import find_preset
 from routewright.providers.refusals import retry_after_s
 from routewright.types import Model, Price
 from tests.fakes.dialects import Events, Whole, dialect, sse
@@ -155,6 +156,32 @@ async def test_a_stream_that_ends_politely_before_its_end_is_an_error_too(spoken
     for most in range(len(events)):
         with pytest.raises(UpstreamError, match=r"ended without its terminal event"):
             await asked(spoken, [Events(events[:most])], streamed=True)
+
+
+async def test_where_an_endpoint_sends_no_done_a_proper_end_after_a_reason_is_the_end():
+    told = sse(chunk({"content": "Hel"}), {**chunk({}, "length"), "usage": {"prompt_tokens": 9}})
+    for most, whole in ((1, False), (2, True)):
+        with dialect([Events(told[:most])]) as upstream:
+            provider = OpenAIProvider(
+                "acme", base_url=upstream.url, preset=find_preset("transformers")
+            )
+            stream = await provider.stream(MODEL, BODY)
+            if whole:
+                events = [event async for event in stream]
+                assert events == [*told, b"data: [DONE]\n\n"]
+            else:
+                with pytest.raises(UpstreamError, match="without its terminal event"):
+                    [event async for event in stream]
+            await provider.aclose()
+        assert "stream_options" not in upstream.requests[0].body
+    for cut, reset in ((True, False), (False, True)):
+        with dialect([Events(told, cut=cut, reset=reset)]) as upstream:
+            provider = OpenAIProvider(
+                "acme", base_url=upstream.url, preset=find_preset("transformers")
+            )
+            with pytest.raises(UpstreamError, match=r"broke off|without its terminal event"):
+                await complete_streamed(provider, MODEL, BODY)
+            await provider.aclose()
 
 
 async def test_an_error_event_in_the_middle_is_an_error_even_if_the_stream_then_ends(spoken):

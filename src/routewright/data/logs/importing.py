@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.analysis import analyse
-from routewright.catalog import cost_usd
 from routewright.data.duplicates import normalise
-from routewright.data.journal import Journal
 from routewright.data.logs import LogFormat
+from routewright.data.logs.answer_journal import AnswerJournal
 from routewright.data.logs.entry import READING, Dropped, Logged, Reason, Said
 from routewright.data.logs.folder import (
     ANSWERS,
@@ -42,7 +41,7 @@ from routewright.data.messages import is_plain
 from routewright.data.near import near_clusters
 from routewright.errors import DataError
 from routewright.protocols import Encoder
-from routewright.types import Answer, AnswerState, Model, Prompt
+from routewright.types import Model, Prompt
 
 Rows = NDArray[np.intp]
 Step = Callable[[str], None]
@@ -241,7 +240,9 @@ class _Run:
         told = {"before": _shares(self, np.unique(self.first)), "after": _shares(self, rows)}
         self.counts |= {"languages": {k: v[0] for k, v in told.items()}}
         self.counts |= {"tasks": {k: v[1] for k, v in told.items()}}
-        answers = _Answers(self.work / ANSWERS, self)
+        answers = AnswerJournal(
+            self.work / ANSWERS, self.ids, self.tally, rename=self.steps.rename, models=self.models
+        )
         with (
             answers,
             (self.work / PROMPTS).open("wb") as prompts,
@@ -294,69 +295,6 @@ class _Run:
             "tasks": self.counts["tasks"],
             "models": self.counts["models"],
         }
-
-
-class _Answers:
-    """The journal of answers that collect goes on from."""
-
-    def __init__(self, path: Path, run: _Run) -> None:
-        self._journal = Journal(path)
-        self._run = run
-        self._samples: Counter[tuple[int, str]] = Counter()
-        self.models: dict[str, dict[str, Any]] = {}
-
-    def __enter__(self) -> None:
-        self._journal.open()
-
-    def __exit__(self, *_: object) -> None:
-        self._journal.close()
-
-    def add(self, row: int, place: str, answers: Sequence[Said]) -> None:
-        """Write the answers to one prompt; one without a known cost would look free."""
-        for said in answers:
-            name = self._run.steps.rename.get(said.model, said.model)
-            cost = self._cost(said, name)
-            if cost is None:
-                note = f"no price of {name}: give it in routewright.toml with --config"
-                self._run.tally.answer(Dropped(place, Reason.NO_COST, note))
-                continue
-            answer = Answer(
-                prompt_id=self._run.ids[row],
-                model=name,
-                text=said.text,
-                state=_state(said),
-                usage=said.usage,
-                cost_usd=cost,
-                latency_s=said.latency_s or 0.0,
-                first_token_s=said.first_token_s,
-                finish_reason=said.finish_reason,
-                sample=self._samples[row, name],
-            )
-            self._samples[row, name] += 1
-            self._journal.append(msgspec.to_builtins(answer))
-            counted = self.models.setdefault(
-                name, {"answers": 0, "cost_usd": 0.0, "without_latency": 0}
-            )
-            counted["answers"] += 1
-            counted["cost_usd"] += cost
-            counted["without_latency"] += said.latency_s is None
-
-    def _cost(self, said: Said, name: str) -> float | None:
-        if said.cost_usd is not None:
-            return said.cost_usd
-        model = self._run.models.get(name)
-        tokens = said.usage.input_tokens + said.usage.output_tokens
-        if model is None or not model.prices or model.price.usd_per_cpu_hour or not tokens:
-            return None
-        return cost_usd(model, said.usage)
-
-
-def _state(said: Said) -> AnswerState:
-    if said.refused:
-        return AnswerState.REFUSED
-    if not said.text.strip():
-        return AnswerState.EMPTY
-    return AnswerState.TRUNCATED if said.finish_reason == "length" else AnswerState.COMPLETE
 
 
 def _line(prompt: Prompt) -> bytes:
