@@ -126,7 +126,7 @@ def test_groups_never_part(topics, monkeypatch):
 
 def test_candidates_stand_simplest_first():
     order = candidates()
-    assert order[:5] == ("zero", "length", "ridge", "logistic", "svm")
+    assert order[:6] == ("zero", "length", "ridge", "partial", "logistic", "svm")
     assert order.index("kmeans") < order.index("knn") < order.index("stack")
     assert not {"bert", "causal-llm"} & set(order)  # a fit of theirs can't be broken off
     assert not {"oracle", "random", "cheapest", "best-single", "cost-only", "task"} & set(order)
