@@ -18,7 +18,7 @@ from routewright.data import RoutingData
 from routewright.data.journal import Journal
 
 PROMPTS = 120
-PRICES = {"small": 1.0, "useless": 40.0, "large": 30.0}
+PRICES = {"small": 10.0, "useless": 400.0, "large": 300.0}  # a million tokens; a call is 10
 
 
 def right(number, model):
@@ -47,7 +47,7 @@ class Upstream(BaseHTTPRequestHandler):
                     "message": {"role": "assistant", "content": text},
                 }
             ],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+            "usage": {"prompt_tokens": 10, "completion_tokens": 1},
         }
         data = json.dumps(answer).encode()
         try:
@@ -152,7 +152,7 @@ def test_rounds_are_bought_graded_and_told_and_the_answers_train_a_router(
     cells = bought(folder)
     assert max(cells.values()) == 1
     assert len(cells) == len(Upstream.calls) < PROMPTS * 3
-    spent = sum(PRICES[model] * 100e-6 for _, model in cells)
+    spent = sum(PRICES[model] * 10e-6 for _, model in cells)
     assert spent <= 0.25 + 24 * 0.004
     count = Counter(model for _, model in cells)
     assert count["small"] > count["large"] > count["useless"]
@@ -169,6 +169,10 @@ def test_rounds_are_bought_graded_and_told_and_the_answers_train_a_router(
     train = ["train", str(folder), "--router", "partial", "--out", str(tmp_path / "router")]
     trained = invoke(train)
     assert trained.exit_code == 0, trained.output
+    evaluated = invoke(["evaluate", str(tmp_path / "router"), "--data", str(folder)])
+    assert evaluated.exit_code == 0, evaluated.output
+    assert "partial" in evaluated.output
+    assert "incomplete left out" in evaluated.output
 
 
 def test_kill_9_and_again_buys_the_same_cells_once(tmp_path, upstream, invoke):

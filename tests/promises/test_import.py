@@ -61,7 +61,7 @@ def test_answers_that_the_log_holds_are_not_bought_again(tmp_path):
             '[models.cheap]\nprovider = "x"\ninput_usd_per_mtok = 1\n'
             '[models.dear]\nprovider = "x"\ninput_usd_per_mtok = 2\n'
         )
-        collect = ("collect", out / "prompts.jsonl", "--models", "cheap,dear", "--out", out)
+        collect = ("collect", out / "imported.jsonl", "--models", "cheap,dear", "--out", out)
         done = run(*collect, "--yes", "--config", config)
         assert done.returncode == 0, done.stderr
         assert (upstream.asked("cheap"), upstream.asked("dear")) == (0, 3)
@@ -100,7 +100,7 @@ def test_every_row_and_answer_is_kept_or_dropped_with_its_reason(tmp_path):
     assert told["languages"]["after"] == {"en": 3, "de": 1}
     dropped = {(one["what"], one["place"]) for one in lines(out / "dropped.jsonl")}
     assert ("row", "log.jsonl:7") in dropped
-    prompts = load_prompts(out / "prompts.jsonl")
+    prompts = load_prompts(out / "imported.jsonl")
     assert [prompt.text for prompt in prompts] == QUESTIONS
     assert all(prompt.task for prompt in prompts)
     answers = read_answers(out)
@@ -124,19 +124,19 @@ def test_the_last_turn_after_another_history_is_another_prompt(tmp_path):
     rows = [talk(QUESTIONS[0]), talk(QUESTIONS[1]), talk(QUESTIONS[0])]
     out = tmp_path / "out"
     assert run("import", "openai", log_of(tmp_path, rows), "--out", out).returncode == 0
-    assert len(load_prompts(out / "prompts.jsonl")) == 2
+    assert len(load_prompts(out / "imported.jsonl")) == 2
 
 
 def test_near_duplicates_are_dropped_or_marked_as_one_group(tmp_path):
     long = " ".join(QUESTIONS)
     log = log_of(tmp_path, [{"prompt": long}, {"prompt": long + " thanks"}, {"prompt": "Else?"}])
     assert run("import", "openai", log, "--out", tmp_path / "a").returncode == 0
-    assert len(load_prompts(tmp_path / "a" / "prompts.jsonl")) == 2
+    assert len(load_prompts(tmp_path / "a" / "imported.jsonl")) == 2
     (near,) = lines(tmp_path / "a" / "dropped.jsonl")
-    first = load_prompts(tmp_path / "a" / "prompts.jsonl")[0]
+    first = load_prompts(tmp_path / "a" / "imported.jsonl")[0]
     assert (near["reason"], near["kept"]) == ("near duplicate", first.id)
     assert run("import", "openai", log, "--near", "group", "--out", tmp_path / "b").returncode == 0
-    one, two, other = load_prompts(tmp_path / "b" / "prompts.jsonl")
+    one, two, other = load_prompts(tmp_path / "b" / "imported.jsonl")
     assert one.group == two.group != other.group
 
 
@@ -176,7 +176,7 @@ def test_an_import_killed_while_it_is_put_in_place_begins_again(tmp_path, monkey
         broken.setattr(folder, "_IN_ORDER", (*folder._IN_ORDER[:moved], "gone"))
         with pytest.raises(FileNotFoundError):
             go()
-    assert not (tmp_path / "out" / "prompts.jsonl").exists()
+    assert not (tmp_path / "out" / "imported.jsonl").exists()
     assert go()["prompts"] == 4
     assert len(read_answers(tmp_path / "out")) == 4
 
@@ -199,7 +199,7 @@ def test_scrubbed_data_is_in_no_file_of_the_folder(tmp_path):
     out = tmp_path / "out"
     done = run("import", "openai", log_of(tmp_path, rows), "--out", out, "--scrub")
     assert done.returncode == 0, done.stderr
-    (prompt,) = load_prompts(out / "prompts.jsonl")  # without the names they are one
+    (prompt,) = load_prompts(out / "imported.jsonl")  # without the names they are one
     assert prompt.text == "Write to <EMAIL_1> about it"
     assert [a.text for a in read_answers(out)] == ["Sent to <EMAIL_1>", "fine"]
     for path in out.iterdir():

@@ -22,7 +22,7 @@ from routewright.errors import DataError
 from routewright.types import JsonObject, json_object
 
 MANIFEST = "import.json"
-PROMPTS = "prompts.jsonl"
+PROMPTS = "imported.jsonl"  # not prompts.*: those are tables that judge writes into the same folder
 ANSWERS = "answers.journal"  # collect's name for it: it goes on from there
 DROPPED = "dropped.jsonl"
 SOURCES = "sources.jsonl"
