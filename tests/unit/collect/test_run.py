@@ -133,8 +133,10 @@ async def test_a_key_that_is_refused_stops_its_account_at_once(upstream, tmp_pat
     assert "no such key" in tally.stopped[0]
 
 
-@pytest.mark.parametrize("given", ["0", "0.01", format_datetime(datetime.now(UTC), usegmt=True)])
+@pytest.mark.parametrize("given", ["0", "0.01", "a date"])
 async def test_retry_after_may_be_seconds_or_a_date(upstream, tmp_path, given):
+    if given == "a date":
+        given = format_datetime(datetime.now(UTC), usegmt=True)
     upstream.script["a"] = [Refuse(429, headers=(("retry-after", given),))] * 5 + [Say("fine")]
     tally = await run_of(upstream, tmp_path)
     assert tally.states == {AnswerState.COMPLETE: 3}
