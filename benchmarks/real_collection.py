@@ -322,6 +322,7 @@ def report_cost(engine: Engine, answers: list[dict[str, Any]]) -> None:
     """The journal's dollars, the same from usage as told, and from the engine's own counters."""
     kept = engine.folder / "served.json"
     served: dict[str, dict[str, int]] = json.loads(kept.read_text()) if kept.exists() else {}
+    lost = 0.0
     print("cost                 journal      usage x price  tokens in (cached), out")
     for model in engine.models:
         own = [row for row in answers if row["model"] == model.name]
@@ -338,18 +339,18 @@ def report_cost(engine: Engine, answers: list[dict[str, Any]]) -> None:
             f"; {estimated} estimated"
         )
         if model.name in served:
-            own_count = served[model.name]
-            more = own_count["tokens_predicted_total"] - written
-            print(
-                f"  {'server counted':18} {own_count['prompt_tokens_total']:,} read anew (usage: "
-                f"{read - cached:,}), {own_count['tokens_predicted_total']:,} written: {more:,} "
-                "more than the answers hold"
-            )
+            anew, out = served[model.name].values()
+            lost += (anew - read + cached) * model.price[0] + (out - written) * model.price[1]
+            print(f"    server's counters  {anew:,} anew (usage: {read - cached:,}), {out:,} out")
     bill = json.loads((engine.folder / "run/bill.json").read_text())["folder"]
     print(
-        f"  folder             ${bill['spent_usd']:.8f} spent, {bill['unsure_calls']} calls "
-        f"unsure, ${bill['unsure_at_most_usd']:.8f} at most\n"
+        f"  folder             ${bill['spent_usd']:.8f} spent, {bill['unsure_calls']} calls unsure:"
     )
+    print(
+        f"    the bound          ${bill['unsure_at_most_usd']:.8f} may have been charged for them"
+    )
+    told = f"${lost / 1e6:.8f}" if served else "unknown: it has no counters"
+    print(f"    server's counters  {told} beyond the answers\n")
 
 
 def report_grades(engine: Engine) -> None:
