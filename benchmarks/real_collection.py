@@ -349,8 +349,8 @@ def report_cost(engine: Engine, answers: list[dict[str, Any]]) -> None:
     print(
         f"    the bound          ${bill['unsure_at_most_usd']:.8f} may have been charged for them"
     )
-    told = f"${lost / 1e6:.8f}" if served else "unknown: it has no counters"
-    print(f"    server's counters  {told} beyond the answers\n")
+    told = f"${lost / 1e6:.8f} beyond the answers" if served else "it has none to compare with"
+    print(f"    server's counters  {told}\n")
 
 
 def report_grades(engine: Engine) -> None:
