@@ -65,9 +65,10 @@ def closing_lines(tally: Tally, ledger: Ledger) -> Iterator[str]:
         yield "states: " + ", ".join(f"{tally.states[s]} {s.value}" for s in AnswerState)
     if tally.cached_tokens:
         share = tally.cached_tokens / max(tally.input_tokens, 1)
+        saved = round(tally.saved_usd, 5) + 0.0  # no minus before a nought
         yield (
             f"prompt caching: {tally.cached_tokens:,} of {tally.input_tokens:,} input tokens "
-            f"({share:.0%}) came from providers' caches, which saved ${tally.saved_usd:.5f}"
+            f"({share:.0%}) came from providers' caches, which saved ${saved:.5f}"
         )
     if tally.odd_usage:
         yield (

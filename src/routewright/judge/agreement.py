@@ -76,8 +76,8 @@ def agreement(verified: Iterable[Verdict], judged: Iterable[Verdict]) -> dict[st
         "both": len(both),
         "weighted_kappa": None,
         "weighted_kappa_interval": None,
-        "mean_mark_verified": round(sum(truth) / max(len(truth), 1), 3),
-        "mean_mark_judge": round(sum(opinion) / max(len(opinion), 1), 3),
+        "mean_mark_verified": round(sum(truth) / len(truth), 3) if truth else None,
+        "mean_mark_judge": round(sum(opinion) / len(opinion), 3) if opinion else None,
     }
     if both:
         kappa = kappa_with_interval(truth, opinion, [prompt_id for _, _, prompt_id in both])

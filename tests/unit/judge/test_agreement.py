@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routewright.judge.agreement import cohen_kappa, rogan_gladen, weighted_kappa
+from routewright.judge.agreement import agreement, cohen_kappa, rogan_gladen, weighted_kappa
+from routewright.judge.run import Verdict
 
 MARKS = st.integers(0, 5)
 PAIRS = st.lists(st.tuples(MARKS, MARKS), min_size=1, max_size=40)
@@ -18,6 +19,15 @@ def test_kappa_of_the_worked_two_by_two_table():
     assert cohen_kappa(a, b, categories=2) == pytest.approx(0.70)
     assert weighted_kappa(a, b, categories=2) == pytest.approx(0.70)
     assert cohen_kappa(a, b) == pytest.approx(0.70)
+
+
+def test_a_judge_without_a_mark_has_no_mean_and_no_kappa():
+    verified = [Verdict("p", "a", 5.0, "", "verify:exact")]
+    told = agreement(verified, [Verdict("p", "a", None, "", "llm:j:1")])
+    assert told is not None
+    assert (told["audited"], told["ungraded"], told["both"]) == (1, 1, 0)
+    assert {told[f"mean_mark_{who}"] for who in ("verified", "judge")} == {None}
+    assert told["weighted_kappa"] is None
 
 
 def test_rogan_gladen_of_the_worked_example():
