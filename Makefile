@@ -6,6 +6,8 @@ BIN    := .venv/bin
 POOL   ?= small
 # What fine-tunes the routers that are networks; a build for the CPU is enough for the tests.
 TORCH  ?= torch==2.13.0
+# Processes that run tests side by side, a file each.
+WORKERS ?= 2
 # SERVE=0 ends the demo after the verdict.
 SERVE  ?= 1
 # Two processes compute at most; a third thread only takes turns with them.
@@ -53,7 +55,7 @@ stop: ## end the gateway that the demo left running
 	@demo/stop.sh
 
 test: .venv/.ready-tests ## the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: .venv/.ready-tests ## lint, format, types, import contracts
 	$(BIN)/ruff check .
