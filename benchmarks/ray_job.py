@@ -45,6 +45,7 @@ class Job:
     prompts: int
     upstream: GradingUpstream
     on: Sequence[str] = ()
+    in_flight: int = 32
 
     def write(self) -> None:
         self.folder.mkdir()
@@ -54,7 +55,7 @@ class Job:
                 row = {"prompt_id": f"p{n}", "prompt": f"prompt {n}", "max_tokens": 32, **verified}
                 file.write(json.dumps(row) + "\n")
         config = f'[providers.x]\nkind = "openai"\nbase_url = "{self.upstream.url}"\n'
-        config += 'api_key_env = "RAY_JOB_KEY"\nmax_concurrency = 32\n'
+        config += f'api_key_env = "RAY_JOB_KEY"\nmax_concurrency = {self.in_flight}\n'
         for n, name in enumerate((*MODELS, JUDGE)):
             config += f'[models.{name}]\nprovider = "x"\ninput_usd_per_mtok = {n + 0.1}\n'
             config += f"output_usd_per_mtok = {4.3 * (n + 1)}\n"
@@ -90,13 +91,14 @@ class Job:
 
     def _kill(self, process: subprocess.Popen[str], at: int, killed: list[int]) -> None:
         """Once so many calls were answered, kill a worker below that process."""
+        pid = 0
         while at and process.poll() is None:
-            if self.upstream.answered >= at:
+            if self.upstream.answered and not pid:
                 pid = next(iter(workers_of(process.pid)), 0)
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
-                    return
+            if self.upstream.answered >= at and pid:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                return
             time.sleep(0.005)
 
     def answers(self) -> list[dict[str, Any]]:
