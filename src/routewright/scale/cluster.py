@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +20,7 @@ TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that this process has joined; ``ray`` is the module, ``workers`` how many to use.
-
-    Raises nothing by itself: ``open_cluster`` makes it.
-    """
+    """A cluster that was joined; ``ray`` is the module, ``workers`` how many it uses."""
 
     ray: Any
     workers: int
@@ -50,7 +48,9 @@ def open_cluster(on: str, workers: int | None = None) -> Generator[Cluster]:
         yield Cluster(ray, workers or _nodes(ray))
         return
     try:
-        ray.init(address=address, log_to_driver=False, **_terms(address, workers))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what goes wrong is told below, on one line
+            ray.init(address=address, **_terms(address, workers))
     except Exception as error:  # Ray raises what each of its layers raises
         said = " ".join(str(error).split())[:200]
         raise ConfigError(
@@ -76,7 +76,7 @@ def _set_environment(*, local: bool) -> None:
 def _terms(address: str, workers: int | None) -> dict[str, Any]:
     if address.startswith("ray://"):
         return {}
-    terms: dict[str, Any] = {"logging_level": "error"}
+    terms: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if address == "local":
         terms |= {
             "num_cpus": workers or LOCAL_WORKERS,
