@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from routewright.cli.on import calling
 from routewright.errors import ConfigError, UpstreamError
 from routewright.types import Answer, Prompt
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from routewright.cli.collect import Wish
     from routewright.collect import Ledger
     from routewright.data.journal import Journal
+    from routewright.protocols import Provider
+    from routewright.scale import Cluster
 
 ROUNDS_FILE = "rounds.journal"
 REPORT_FILE = "active.json"
 
 
-async def collect_actively(wish: Wish, journal: Journal, collection: str, ledger: Ledger) -> None:
+async def collect_actively(
+    wish: Wish, journal: Journal, collection: str, ledger: Ledger, cluster: Cluster | None
+) -> None:
     """Buy in rounds until the budget is spent or the frontier no longer moves.
 
     Raises:
@@ -32,16 +37,14 @@ async def collect_actively(wish: Wish, journal: Journal, collection: str, ledger
     from routewright.cli.collect import INTERRUPTED, confirm, stop_on_interrupt, terms_of
     from routewright.collect import Cell, Run, read_answers
     from routewright.data.journal import Journal
-    from routewright.providers import make_providers
 
     if wish.budget_usd is None:
         raise ConfigError("--active chooses what to buy under a budget: give --budget-usd")
     confirm(wish, f"a bill of up to ${wish.budget_usd:g}")
     models = {model.name: model for model in wish.pool}
-    providers = make_providers(wish.settings)
-    terms = terms_of(wish, collection)
+    terms = terms_of(wish, collection, cluster)
     failed = 0
-    try:
+    async with calling(wish.settings, cluster, stream=wish.stream) as providers:
         with Journal(wish.folder / ROUNDS_FILE) as rounds:
 
             async def buy(cells: Sequence[tuple[Prompt, str]]) -> Sequence[Answer]:
@@ -73,7 +76,7 @@ async def collect_actively(wish: Wish, journal: Journal, collection: str, ledger
                 return got
 
             async def grade(answers: Sequence[Answer]) -> Scores:
-                return await _grade(wish, answers)
+                return await _grade(wish, answers, providers)
 
             report = await buy_actively(
                 wish.prompts,
@@ -86,9 +89,6 @@ async def collect_actively(wish: Wish, journal: Journal, collection: str, ledger
                 seed=wish.seed,
                 on_look=lambda look: click.echo(line(look)),
             )
-    finally:
-        for provider in providers.values():
-            await provider.aclose()
     write_report(report, wish.folder)
     click.echo(f"stopped: {report.why}")
     held = report.held
@@ -128,7 +128,9 @@ def write_report(report: Report, folder: Path) -> None:
     (folder / REPORT_FILE).write_bytes(content)
 
 
-async def _grade(wish: Wish, answers: Sequence[Answer]) -> Scores:
+async def _grade(
+    wish: Wish, answers: Sequence[Answer], providers: Mapping[str, Provider]
+) -> Scores:
     """What a program can verify, and with a judge the rest; the judge's word is kept on disk."""
     import asyncio
 
@@ -137,18 +139,12 @@ async def _grade(wish: Wish, answers: Sequence[Answer]) -> Scores:
     from routewright.data.journal import Journal
     from routewright.judge.llm import LlmJudge
     from routewright.judge.run import judge_answers, verify_rows
-    from routewright.providers import make_providers
 
     verdicts = await asyncio.to_thread(verify_rows, wish.prompts, answers)
     if wish.judge_name is not None and answers:
         known = wish.judge_name in wish.settings.models
         judge = find_model(wish.judge_name, wish.settings.pool() if known else None)
-        providers = make_providers(wish.settings)
-        try:
-            with Journal(wish.folder / GRADES_FILE) as store:
-                grader = LlmJudge(providers[judge.provider], judge)
-                verdicts += await judge_answers(wish.prompts, answers, grader, store)
-        finally:
-            for provider in providers.values():
-                await provider.aclose()
+        with Journal(wish.folder / GRADES_FILE) as store:
+            grader = LlmJudge(providers[judge.provider], judge)
+            verdicts += await judge_answers(wish.prompts, answers, grader, store)
     return {(verdict.prompt_id, verdict.model): verdict.score for verdict in verdicts}

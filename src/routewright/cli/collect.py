@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from routewright.cli.on import calling, cluster_on, on_options
 from routewright.errors import ConfigError, DamagedError, DataError, UpstreamError, UsageError
 from routewright.types import Answer, Model, Prompt
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from routewright.collect import Bill, Cell, Ledger, Run, Tally, Terms
     from routewright.config import Settings
     from routewright.data.journal import Journal
+    from routewright.scale import Cluster
 
 RESERVE_BYTES = (1 << 20, 64 << 20)  # the least and the most that is held back
 ANSWER_BYTES = 8  # a token, with room for JSON's escapes
@@ -41,6 +43,8 @@ class Wish:
     active: bool
     judge_name: str | None
     seed: int
+    on: str | None
+    workers: int | None
 
 
 @click.command(name="collect")
@@ -77,6 +81,7 @@ class Wish:
 @click.option("--active", is_flag=True, help="Buy in rounds, only what teaches the router.")
 @click.option("--judge", "judge_name", help="With --active: the LLM that grades between rounds.")
 @click.option("--seed", default=0, help="With --active: of every draw.")
+@on_options
 def command(
     prompts: Path,
     models: str,
@@ -93,6 +98,8 @@ def command(
     active: bool,
     judge_name: str | None,
     seed: int,
+    on: str | None,
+    workers: int | None,
 ) -> None:
     """Ask every model every prompt in PROMPTS (JSON Lines) and record the answers in a folder.
 
@@ -131,6 +138,8 @@ def command(
         active=active,
         judge_name=judge_name,
         seed=seed,
+        on=on,
+        workers=workers,
     )
     repaired = Journal(out / ANSWERS_FILE).repair() if repair else []
     reserve = sum(_concurrency(settings, pool).values()) * ANSWER_BYTES * _longest(wish.prompts)
@@ -156,7 +165,8 @@ def _collect(wish: Wish, journal: Journal, collection: str, repaired: Sequence[i
     if wish.active:
         from routewright.cli.active import collect_actively
 
-        asyncio.run(collect_actively(wish, journal, collection, ledger))
+        with cluster_on(wish.on, wish.workers) as cluster:
+            asyncio.run(collect_actively(wish, journal, collection, ledger, cluster))
         return
     cells = ledger.missing(wish.pool, wish.samples)
     bill = estimate(wish.pool, cells, ledger.known)
@@ -167,7 +177,9 @@ def _collect(wish: Wish, journal: Journal, collection: str, repaired: Sequence[i
             wish,
             f"the bill of about ${bill.expected_usd:.4f} (at most ${bill.most_usd:.4f})",
         )
-    asyncio.run(_run(wish, journal, collection, cells, ledger, bill))
+    # Nothing missing needs no cluster: one that is down must not hold the report up.
+    with cluster_on(wish.on if cells else None, wish.workers if cells else None) as cluster:
+        asyncio.run(_run(wish, journal, collection, cells, ledger, bill, cluster))
 
 
 def confirm(wish: Wish, bill: str) -> None:
@@ -186,15 +198,15 @@ def confirm(wish: Wish, bill: str) -> None:
     click.confirm("Ask the models?", abort=True, err=True)
 
 
-def terms_of(wish: Wish, collection: str) -> Terms:
+def terms_of(wish: Wish, collection: str, cluster: Cluster | None) -> Terms:
     """How the models are to be asked."""
     from routewright.collect import Terms
 
     return Terms(
-        concurrency=_concurrency(wish.settings, wish.pool),
+        concurrency=_concurrency(wish.settings, wish.pool, cluster.workers if cluster else 1),
         account=lambda model: _account(wish.settings, model),
         timeout_s=wish.timeout_s,
-        stream=wish.stream,
+        stream=wish.stream and cluster is None,
         temperature=wish.temperature,
         collection=collection,
     )
@@ -207,39 +219,36 @@ async def _run(
     cells: Sequence[Cell],
     ledger: Ledger,
     bill: Bill,
+    cluster: Cluster | None,
 ) -> None:
     from routewright.cli.progress import progress_bar
     from routewright.collect import Budget, Run
-    from routewright.providers import make_providers
 
     total = len(wish.prompts) * len(wish.pool) * wish.samples
     budget = Budget(spent_usd=ledger.spent_usd, unsure_usd=ledger.unsure.most_usd)
     if wish.budget_usd is not None:
         budget.limit_usd = wish.budget_usd
-    providers = make_providers(wish.settings)
     try:
-        with progress_bar("asking", total=total, done=total - len(cells)) as advance:
+        async with calling(wish.settings, cluster, stream=wish.stream) as providers:
+            with progress_bar("asking", total=total, done=total - len(cells)) as advance:
 
-            def on_answer(answer: Answer) -> None:
-                ledger.add(answer)
-                advance(f"${run.tally.spent_usd:.5f}")
+                def on_answer(answer: Answer) -> None:
+                    ledger.add(answer)
+                    advance(f"${run.tally.spent_usd:.5f}")
 
-            run = Run(
-                providers,
-                journal,
-                terms=terms_of(wish, collection),
-                budget=budget,
-                tried=dict(ledger.open),
-                known=ledger.known,
-                on_answer=on_answer,
-            )
-            stop_on_interrupt(run)
-            tally = await run.ask(cells)
+                run = Run(
+                    providers,
+                    journal,
+                    terms=terms_of(wish, collection, cluster),
+                    budget=budget,
+                    tried=dict(ledger.open),
+                    known=ledger.known,
+                    on_answer=on_answer,
+                )
+                stop_on_interrupt(run)
+                tally = await run.ask(cells)
     except asyncio.CancelledError:
         raise click.Abort from None
-    finally:
-        for provider in providers.values():
-            await provider.aclose()
     _tell(wish, total, bill, tally, ledger)
 
 
@@ -291,8 +300,8 @@ def _account(settings: Settings, model: Model) -> str:
     return f"{model.provider}/{model.name}" if _is_local(settings, model) else model.provider
 
 
-def _concurrency(settings: Settings, pool: Sequence[Model]) -> dict[str, int]:
-    """The most calls in flight, by account."""
+def _concurrency(settings: Settings, pool: Sequence[Model], processes: int = 1) -> dict[str, int]:
+    """The most calls in flight, by account; each process runs each local model once."""
     most: dict[str, int] = {}
     for model in pool:
         if model.provider not in settings.providers:
@@ -302,7 +311,7 @@ def _concurrency(settings: Settings, pool: Sequence[Model]) -> dict[str, int]:
             )
         local = _is_local(settings, model)
         given = settings.providers[model.provider].max_concurrency
-        most[_account(settings, model)] = 1 if local else given
+        most[_account(settings, model)] = processes if local else given
     return most
 
 

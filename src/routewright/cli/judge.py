@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from routewright.cli.on import calling, cluster_on, on_options
 from routewright.errors import DataError
 from routewright.types import Answer, Model, Prompt
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from routewright.judge.pairs import Look, Pair
     from routewright.judge.run import Verdict
     from routewright.protocols import Provider
+    from routewright.scale import Cluster
 
 GRADES_FILE = "grades.journal"
 PAIRS_JOURNAL = "pairs.journal"
@@ -26,6 +28,7 @@ PAIRS_FILE = "pairs.json"
 VOTES_FILE = "votes.parquet"
 BRIDGE_FILE = "bridge.json"
 AGREEMENT_FILE = "agreement.json"
+LOST_WORKERS = 3  # of one call; a judge's calls are small, and paid for twice at worst
 
 
 class JudgeVerb(click.Command):
@@ -55,6 +58,7 @@ class Job:
     folder: Path
     judges: Sequence[Model]
     settings: Settings
+    cluster: Cluster | None
 
 
 @click.command(name="judge", cls=JudgeVerb)
@@ -92,6 +96,7 @@ class Job:
 @click.option("--retry-ungraded", is_flag=True, help="Ask again where a judge gave no mark.")
 @click.option("--seed", default=0, help="Draws audited answers, pairs and the bridge.")
 @click.option("--config", type=click.Path(path_type=Path), help="routewright.toml.")
+@on_options
 def command(
     folder: Path,
     judge_names: tuple[str, ...],
@@ -104,6 +109,8 @@ def command(
     retry_ungraded: bool,
     seed: int,
     config: Path | None,
+    on: str | None,
+    workers: int | None,
 ) -> None:
     """Grade the answers that collect recorded in FOLDER and write routing data beside them.
 
@@ -118,7 +125,6 @@ def command(
     from routewright.config import load_settings
     from routewright.data.prompt_file import load_prompts
     from routewright.judge.corrections import CORRECTIONS_FILE
-    from routewright.judge.run import verify_rows
     from routewright.judge.table import write_routing_data
 
     if not (folder / PROMPTS_FILE).is_file():
@@ -134,27 +140,39 @@ def command(
     ]
     prompts = load_prompts(folder / PROMPTS_FILE)
     answers = read_answers(folder)
-    job = Job(prompts, answers, folder, judges, settings)
-    verified = verify_rows(prompts, answers)
-    verdicts = list(verified)
-    if judges:
-        if old:
-            judged = asyncio.run(_bridged(job, old, bridge_cells, seed))
-        else:
-            judged = asyncio.run(_grade(job, verified, audit, seed, way, retry_ungraded))
-        known = {verdict.key for verdict in verified}
-        verdicts += [verdict for verdict in judged if verdict.key not in known]
-    write_routing_data(prompts, answers, verdicts, folder)
-    (folder / CORRECTIONS_FILE).unlink(missing_ok=True)  # these are the judge's scores again
-    missing = len(answers) - sum(verdict.mark is not None for verdict in verdicts)
-    click.echo(
-        f"{len(answers)} answers: {len(verified)} verified, {len(verdicts) - len(verified)} judged,"
-        f" {missing} without a score; routing data in {folder}"
-    )
-    if missing and not judges:
-        click.echo("name an LLM with --judge to grade the answers that no program can verify")
-    if pairs:
-        asyncio.run(_pairs(job, max_pairs, seed))
+    with cluster_on(on, workers) as cluster:
+        job = Job(prompts, answers, folder, judges, settings, cluster)
+        verified = _verified(job)
+        verdicts = list(verified)
+        if judges:
+            if old:
+                judged = asyncio.run(_bridged(job, old, bridge_cells, seed))
+            else:
+                judged = asyncio.run(_grade(job, verified, audit, seed, way, retry_ungraded))
+            known = {verdict.key for verdict in verified}
+            verdicts += [verdict for verdict in judged if verdict.key not in known]
+        write_routing_data(prompts, answers, verdicts, folder)
+        (folder / CORRECTIONS_FILE).unlink(missing_ok=True)  # these are the judge's scores again
+        missing = len(answers) - sum(verdict.mark is not None for verdict in verdicts)
+        click.echo(
+            f"{len(answers)} answers: {len(verified)} verified, "
+            f"{len(verdicts) - len(verified)} judged, {missing} without a score; "
+            f"routing data in {folder}"
+        )
+        if missing and not judges:
+            click.echo("name an LLM with --judge to grade the answers that no program can verify")
+        if pairs:
+            asyncio.run(_pairs(job, max_pairs, seed))
+
+
+def _verified(job: Job) -> list[Verdict]:
+    if job.cluster is None:
+        from routewright.judge.run import verify_rows
+
+        return verify_rows(job.prompts, job.answers)
+    from routewright.scale import verify_rows_on
+
+    return verify_rows_on(job.cluster, job.prompts, job.answers)
 
 
 async def _grade(
@@ -285,12 +303,7 @@ async def _asking(
     """Providers, an open journal and a progress bar, all closed at the end."""
     from routewright.cli.progress import progress_bar
     from routewright.data.journal import Journal
-    from routewright.providers import make_providers
 
-    providers = make_providers(job.settings)
-    try:
+    async with calling(job.settings, job.cluster, repeats=LOST_WORKERS) as providers:
         with Journal(job.folder / journal) as store, progress_bar(verb, total=total) as bar:
             yield providers, store, bar
-    finally:
-        for provider in providers.values():
-            await provider.aclose()

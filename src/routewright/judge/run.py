@@ -93,7 +93,26 @@ def verify_rows(prompts: Iterable[Prompt], answers: Iterable[Answer]) -> list[Ve
     Raises:
         DataError: an answer without its prompt, an unknown grader, an unreadable reference.
     """
-    wanted = [pair for pair in _paired(prompts, answers) if is_verifiable(pair[0])]
+    return verify_pairs(verifiable_pairs(prompts, answers))
+
+
+def verifiable_pairs(
+    prompts: Iterable[Prompt], answers: Iterable[Answer]
+) -> list[tuple[Prompt, Answer]]:
+    """The answers that a program can verify, each with its prompt, in the order of the answers.
+
+    Raises:
+        DataError: an answer without its prompt, or an unknown grader.
+    """
+    return [pair for pair in _paired(prompts, answers) if is_verifiable(pair[0])]
+
+
+def verify_pairs(wanted: Sequence[tuple[Prompt, Answer]]) -> list[Verdict]:
+    """Verdicts on prompts and answers that are verifiable, in their order.
+
+    Raises:
+        DataError: an unreadable reference.
+    """
     with ThreadPoolExecutor(CODE_WORKERS) as pool:
         # Only sandboxed code waits; threads would slow the other graders down.
         running = {

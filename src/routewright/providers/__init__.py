@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,35 +11,53 @@ from routewright.config import ProviderSettings, Secret, Settings
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 
-__all__ = ["make_providers"]
+__all__ = ["api_keys", "make_providers"]
 
 
-def make_providers(settings: Settings) -> dict[str, Provider]:
-    """Every configured provider by name; nothing is opened or loaded yet.
+def api_keys(settings: Settings) -> dict[str, Secret]:
+    """Every configured provider's key by name; empty where it needs none.
 
     Raises:
         ConfigError: a key that the settings name is not there, or a preset is unknown.
     """
-    return {name: _make(name, given, settings) for name, given in settings.providers.items()}
-
-
-def _make(name: str, given: ProviderSettings, settings: Settings) -> Provider:
-    timeout_s = settings.gateway.timeout_s
     folder = Path(settings.folder)
+    return {name: _api_key(given, folder) for name, given in settings.providers.items()}
+
+
+def make_providers(
+    settings: Settings, keys: Mapping[str, Secret] | None = None
+) -> dict[str, Provider]:
+    """Every configured provider by name; nothing is opened or loaded yet.
+
+    Args:
+        settings: which providers there are.
+        keys: as ``api_keys`` found them on another machine; without them they are looked up here.
+
+    Raises:
+        ConfigError: a key that the settings name is not there, or a preset is unknown.
+    """
+    keys = api_keys(settings) if keys is None else keys
+    return {
+        name: _make(name, given, settings, keys[name]) for name, given in settings.providers.items()
+    }
+
+
+def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secret) -> Provider:
+    timeout_s = settings.gateway.timeout_s
     match given.kind:
         case "local":
             from routewright.providers.local import LocalProvider
 
             return LocalProvider(name, weights_file=settings.weights_file)
         case "openai":
-            return _openai(name, given, timeout_s, folder)
+            return _openai(name, given, timeout_s, api_key)
         case "anthropic":
             from routewright.providers import anthropic
 
             return anthropic.AnthropicProvider(
                 name,
                 base_url=given.base_url or anthropic.BASE_URL,
-                api_key=_key(given, folder, anthropic.API_KEY_ENV),
+                api_key=api_key,
                 timeout_s=timeout_s,
             )
         case "gemini":
@@ -47,7 +66,7 @@ def _make(name: str, given: ProviderSettings, settings: Settings) -> Provider:
             return gemini.GeminiProvider(
                 name,
                 base_url=given.base_url or gemini.BASE_URL,
-                api_key=_key(given, folder, gemini.API_KEY_ENV),
+                api_key=api_key,
                 timeout_s=timeout_s,
             )
         case "any":
@@ -57,12 +76,12 @@ def _make(name: str, given: ProviderSettings, settings: Settings) -> Provider:
                 name,
                 vendor=given.vendor,
                 base_url=given.base_url,
-                api_key=given.api_key(folder=folder),  # without one, a vendor's SDK looks itself
+                api_key=api_key,
                 timeout_s=timeout_s,
             )
 
 
-def _openai(name: str, given: ProviderSettings, timeout_s: float, folder: Path) -> Provider:
+def _openai(name: str, given: ProviderSettings, timeout_s: float, api_key: Secret) -> Provider:
     from routewright.providers.openai import OpenAIProvider
     from routewright.providers.presets import find_preset
 
@@ -75,11 +94,32 @@ def _openai(name: str, given: ProviderSettings, timeout_s: float, folder: Path) 
     return OpenAIProvider(
         name,
         base_url=base_url,
-        api_key=_key(given, folder, preset.api_key_env, elsewhere=bool(preset.base_url)),
+        api_key=api_key,
         timeout_s=timeout_s,
         preset=preset,
         api_version=given.api_version,
     )
+
+
+def _api_key(given: ProviderSettings, folder: Path) -> Secret:
+    match given.kind:
+        case "local":
+            return Secret("")
+        case "openai":
+            from routewright.providers.presets import find_preset
+
+            preset = find_preset(given.preset)
+            return _key(given, folder, preset.api_key_env, elsewhere=bool(preset.base_url))
+        case "anthropic":
+            from routewright.providers import anthropic
+
+            return _key(given, folder, anthropic.API_KEY_ENV)
+        case "gemini":
+            from routewright.providers import gemini
+
+            return _key(given, folder, gemini.API_KEY_ENV)
+        case "any":
+            return given.api_key(folder=folder)  # without one, a vendor's SDK looks itself
 
 
 def _key(
