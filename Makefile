@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test check format vectors prompts record clean
+.PHONY: help setup demo stop test nightly check format vectors prompts record clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | \
@@ -56,6 +56,9 @@ stop: ## end the gateway that the demo left running
 
 test: .venv/.ready-tests ## the tests
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
+nightly: .venv/.ready-tests ## the long tests of faults and load; figures go to benchmarks/reliability.json
+	@ROUTEWRIGHT_FIGURES=$(CURDIR)/benchmarks/reliability.json $(BIN)/pytest -m nightly --timeout 3600
 
 check: .venv/.ready-tests ## lint, format, types, import contracts
 	$(BIN)/ruff check .
