@@ -4,8 +4,8 @@
 
 Read from runs/*_leaderboard/leaderboard.json, those that there are: means over five splits,
 intervals over prompts. Fits, decisions and sizes are those on the last data set, medians over its
-folds, of whatever machine made the run. Fine-tuned routers take minutes a split and stand below
-with one split each, read from benchmarks/results/{bert,causal}_*.json.
+folds, in CPU time of whatever machine made the run. Fine-tuned routers take minutes a split and
+stand below with one split each, read from benchmarks/results/{bert,causal}_*.json.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _fitted_in_seconds(boards: dict[str, dict[str, Any]]) -> None:
     )
     print("difference to the zero router in AIQ [95 %]; APGR where there are two models")
     heads = "".join(f"{name:30}" for name in boards)
-    print(f"{'router':13}{heads}{'fit s':>7}{'p50 ms':>8}{'KB':>8}")
+    print(f"{'router':13}{heads}{'CPU s':>7}{'p50 ms':>8}{'KB':>8}")
     for name in names:
         cells = "".join(f"{_skill(board.get(name)):30}" for board in boards.values())
         print(f"{name:13}{cells}{_overhead(timed.get(name))}")

@@ -35,8 +35,8 @@ class Facts:
         models: the columns.
         worth_usd: the recommended setting, picked on training prompts; None where too few of
             them have every score and cost.
-        fit_s: wall seconds of the fit as if nothing had been shared with another.
-        decision_ms_p50: wall milliseconds to decide on one prompt, the median.
+        fit_s: CPU seconds of the fit as if nothing had been shared with another.
+        decision_ms_p50: CPU milliseconds to decide on one prompt, the median.
         decision_ms_p95: the same, 95th percentile.
         artefact_bytes: size of the artefact; None where it can't be saved.
         encoder_saw: test prompts among the texts that its encoder was fitted on; None is unknown.

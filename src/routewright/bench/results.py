@@ -26,8 +26,8 @@ class Overhead:
     """What a router costs besides the answers it buys; medians over the folds.
 
     Attributes:
-        fit_s: wall seconds of fitting.
-        decision_ms_p50: wall milliseconds of one decision for one prompt, the median.
+        fit_s: CPU seconds of fitting.
+        decision_ms_p50: CPU milliseconds of one decision for one prompt, the median.
         decision_ms_p95: the same, 95th percentile.
         artefact_bytes: size on disk; None for a router that cannot be saved.
     """

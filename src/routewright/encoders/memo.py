@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
 from hashlib import blake2b
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -43,7 +43,7 @@ class Memo:
     """Remembers n-grams and features of texts, and what text spaces learned and saw.
 
     Attributes:
-        saved_s: seconds that were not spent because something was remembered; with them the
+        saved_s: CPU seconds that were not spent because something was remembered; with them the
             time of a fit is what it would be on its own.
     """
 
@@ -68,9 +68,9 @@ class Memo:
             value, seconds = kept[key]
             self.saved_s += seconds
             return value
-        saved, started = self.saved_s, perf_counter()
+        saved, started = self.saved_s, process_time()
         value = make()
-        seconds = perf_counter() - started + self.saved_s - saved
+        seconds = process_time() - started + self.saved_s - saved
         size = _size(value)
         if size <= self._room[part]:
             self._room[part] -= size

@@ -241,14 +241,14 @@ COLUMNS = (
     Column(
         RUN,
         "fit",
-        "wall seconds of one fit, median over the folds.",
+        "CPU seconds of one fit, median over the folds.",
         _of("overhead", "fit_s"),
         figures.seconds,
     ),
     Column(
         RUN,
         "decision, median",
-        "wall milliseconds of one decision for one prompt.",
+        "CPU milliseconds of one decision for one prompt.",
         _of("overhead", "decision_ms_p50"),
         figures.milliseconds,
     ),
