@@ -104,6 +104,28 @@ class AnalyserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 5.0
 
 
+class Timeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long an upstream may take in each phase, in seconds; each ends the call it bounds.
+
+    ``connect_s`` bounds opening a connection; ``first_byte_s`` the wait for a stream's headers and
+    its first event; ``idle_s`` the silence between two pieces of a stream. A whole answer says
+    nothing until it is done, so that only ``total_s`` bounds it, which counts from the client's
+    request across all fallbacks.
+    """
+
+    connect_s: float = 2.0
+    first_byte_s: float = 60.0
+    idle_s: float = 60.0
+    total_s: float = 600.0
+
+    def trouble(self) -> str:
+        """What is wrong with these settings, as ``field must …``; "" where nothing is."""
+        for field in self.__struct_fields__:
+            if not 0 < getattr(self, field) < float("inf"):
+                return f"{field} must be a number of seconds above 0"
+        return ""
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
@@ -124,7 +146,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_model: str = ""
     decisions: str = ""
     max_body_bytes: int = 8 * 1024 * 1024
-    timeout_s: float = 600.0
+    timeouts: Timeouts = Timeouts()
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -301,6 +323,8 @@ def _read(path: Path) -> Settings:
         settings = msgspec.toml.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
+    if trouble := settings.gateway.timeouts.trouble():
+        raise ConfigError(f"{path}: gateway.timeouts.{trouble}")
     for name, provider in settings.providers.items():
         if trouble := provider.trouble():
             raise ConfigError(f"{path}: providers.{name}.{trouble}")

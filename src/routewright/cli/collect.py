@@ -70,7 +70,7 @@ class Wish:
 @click.option(
     "--timeout-s",
     type=click.FloatRange(min=0, min_open=True),
-    help="For one whole answer; without it the configured gateway.timeout_s.",
+    help="For one whole answer; without it the configured gateway.timeouts.total_s.",
 )
 @click.option(
     "--stream", is_flag=True, help="Ask for streams: answers record when their first words came."
@@ -132,7 +132,7 @@ def command(
         samples=samples,
         temperature=temperature if temperature is not None else float(samples > 1),
         budget_usd=budget_usd,
-        timeout_s=timeout_s or settings.gateway.timeout_s,
+        timeout_s=timeout_s or settings.gateway.timeouts.total_s,
         stream=stream,
         yes=yes,
         active=active,

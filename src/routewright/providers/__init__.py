@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from routewright.config import ProviderSettings, Secret, Settings
+from routewright.config import ProviderSettings, Secret, Settings, Timeouts
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 
@@ -43,14 +43,14 @@ def make_providers(
 
 
 def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secret) -> Provider:
-    timeout_s = settings.gateway.timeout_s
+    timeouts = settings.gateway.timeouts
     match given.kind:
         case "local":
             from routewright.providers.local import LocalProvider
 
             return LocalProvider(name, weights_file=settings.weights_file)
         case "openai":
-            return _openai(name, given, timeout_s, api_key)
+            return _openai(name, given, timeouts, api_key)
         case "anthropic":
             from routewright.providers import anthropic
 
@@ -58,7 +58,7 @@ def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secre
                 name,
                 base_url=given.base_url or anthropic.BASE_URL,
                 api_key=api_key,
-                timeout_s=timeout_s,
+                timeouts=timeouts,
             )
         case "gemini":
             from routewright.providers import gemini
@@ -67,7 +67,7 @@ def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secre
                 name,
                 base_url=given.base_url or gemini.BASE_URL,
                 api_key=api_key,
-                timeout_s=timeout_s,
+                timeouts=timeouts,
             )
         case "any":
             from routewright.providers.any import AnyProvider
@@ -77,11 +77,11 @@ def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secre
                 vendor=given.vendor,
                 base_url=given.base_url,
                 api_key=api_key,
-                timeout_s=timeout_s,
+                timeout_s=timeouts.total_s,
             )
 
 
-def _openai(name: str, given: ProviderSettings, timeout_s: float, api_key: Secret) -> Provider:
+def _openai(name: str, given: ProviderSettings, timeouts: Timeouts, api_key: Secret) -> Provider:
     from routewright.providers.openai import OpenAIProvider
     from routewright.providers.presets import find_preset
 
@@ -95,7 +95,7 @@ def _openai(name: str, given: ProviderSettings, timeout_s: float, api_key: Secre
         name,
         base_url=base_url,
         api_key=api_key,
-        timeout_s=timeout_s,
+        timeouts=timeouts,
         preset=preset,
         api_version=given.api_version,
     )

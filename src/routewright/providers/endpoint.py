@@ -12,13 +12,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from routewright.config import Timeouts
 from routewright.errors import RequestError, UpstreamError, UpstreamTimeoutError
 from routewright.providers.refusals import error_text, refusal
 from routewright.types import json_object
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # an endless answer is an error, not memory
 MAX_EVENT_BYTES = 4 * 1024 * 1024
-CONNECT_TIMEOUT_S = 10.0
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -29,11 +29,16 @@ class Endpoint:
     """
 
     def __init__(
-        self, name: str, base_url: str, *, headers: Mapping[str, str], timeout_s: float
+        self,
+        name: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self.timeout_s = timeout_s
+        self.timeouts = timeouts or Timeouts()
         self._headers = {"content-type": "application/json", **headers}
         self._session: aiohttp.ClientSession | None = None
 
@@ -42,7 +47,9 @@ class Endpoint:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
-                timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+                timeout=aiohttp.ClientTimeout(
+                    total=self.timeouts.total_s, sock_connect=self.timeouts.connect_s
+                ),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
                 trust_env=False,
             )
@@ -74,7 +81,7 @@ class Endpoint:
         try:
             response = await _send(session, f"{self.base_url}{path}", payload, headers)
         except TimeoutError as error:
-            raise UpstreamTimeoutError(f"{self.name}: no answer in {self.timeout_s:g} s") from error
+            raise UpstreamTimeoutError(f"{self.name}: no answer in time") from error
         except aiohttp.ClientError as error:
             raise UpstreamError(
                 f"{self.name}: {type(error).__name__} at {self.base_url}",

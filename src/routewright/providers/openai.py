@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from routewright.config import Secret
+from routewright.config import Secret, Timeouts
 from routewright.errors import UpstreamError
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import Endpoint, event_data
@@ -28,7 +28,7 @@ class OpenAIProvider:
         *,
         base_url: str,
         api_key: Secret | None = None,
-        timeout_s: float = 600.0,
+        timeouts: Timeouts | None = None,
         preset: Preset | None = None,
         api_version: str = "",
     ) -> None:
@@ -39,7 +39,7 @@ class OpenAIProvider:
         if api_key:
             bearer = "Bearer " if self.preset.key_header == "authorization" else ""
             headers[self.preset.key_header] = f"{bearer}{api_key.reveal()}"
-        self._endpoint = Endpoint(name, base_url, headers=headers, timeout_s=timeout_s)
+        self._endpoint = Endpoint(name, base_url, headers=headers, timeouts=timeouts)
 
     async def start(self) -> None:
         """Open the connection pool."""

@@ -99,7 +99,7 @@ def spoken(request):
 async def asked(spoken, steps, *, streamed, body=BODY, **more):
     kind, _ = SPOKEN[spoken]
     with dialect(steps) as upstream:
-        provider = kind("acme", base_url=upstream.url, api_key=Secret(KEY), timeout_s=5)
+        provider = kind("acme", base_url=upstream.url, api_key=Secret(KEY))
         try:
             if streamed:
                 done = await complete_streamed(provider, MODEL, body, **more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from routewright.config import Secret
+from routewright.config import Secret, Timeouts
 from routewright.providers.anthropic.answer import AnthropicEvents, chat_completion
 from routewright.providers.anthropic.request import messages_request
 from routewright.providers.completion import ChatCompletion, whole_answer
@@ -26,13 +26,13 @@ class AnthropicProvider:
         *,
         base_url: str = BASE_URL,
         api_key: Secret | None = None,
-        timeout_s: float = 600.0,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.name = name
         headers = {"anthropic-version": VERSION}
         if api_key:
             headers["x-api-key"] = api_key.reveal()
-        self._endpoint = Endpoint(name, base_url, headers=headers, timeout_s=timeout_s)
+        self._endpoint = Endpoint(name, base_url, headers=headers, timeouts=timeouts)
 
     async def start(self) -> None:
         """Open the connection pool."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import quote
 
-from routewright.config import Secret
+from routewright.config import Secret, Timeouts
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import Endpoint
 from routewright.providers.gemini.answer import GeminiEvents, chat_completion
@@ -29,12 +29,12 @@ class GeminiProvider:
         *,
         base_url: str = BASE_URL,
         api_key: Secret | None = None,
-        timeout_s: float = 600.0,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self.name = name
         # The key travels in a header: an address with it would stand in logs and errors.
         headers = {"x-goog-api-key": api_key.reveal()} if api_key else {}
-        self._endpoint = Endpoint(name, base_url, headers=headers, timeout_s=timeout_s)
+        self._endpoint = Endpoint(name, base_url, headers=headers, timeouts=timeouts)
 
     async def start(self) -> None:
         """Open the connection pool."""
