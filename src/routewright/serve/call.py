@@ -29,6 +29,7 @@ class Call:
     request: ChatRequest
     decision: Decision
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from routewright.data.journal import Journal
 from routewright.errors import DataError
-from routewright.types import JsonObject
+from routewright.serve.call import Call, State
+from routewright.types import JsonObject, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,45 @@ class Ledger:
         if self._journal is not None and self._writer is None:
             await asyncio.to_thread(self._journal.open)
             self._writer = asyncio.create_task(self._write_on())
+
+    def decided(self, call: Call) -> None:
+        """A request has its decision and is about to be called; returns at once."""
+
+    def ended(
+        self,
+        call: Call,
+        state: State,
+        usage: Usage | None,
+        cost_usd: float | None,
+        first_token_s: float | None = None,
+    ) -> None:
+        """A request has ended, however it did; only the first time counts. Returns at once.
+
+        Args:
+            call: the request with its decision and attempts.
+            state: how it ended.
+            usage: what the model that answered counted, where known.
+            cost_usd: what its answer cost, where known.
+            first_token_s: from the decision to the first event of a stream.
+        """
+        if call.recorded:
+            return
+        call.recorded = True
+        self.record(
+            {
+                "at": datetime.now(UTC).isoformat(),
+                "requested": call.request.model,
+                "stream": call.request.stream,
+                "decision": call.decision,
+                "attempts": call.attempts,
+                "model": call.model,
+                "state": state,
+                "usage": usage,
+                "cost_usd": cost_usd,
+                "latency_s": time.monotonic() - call.started,
+                "first_token_s": first_token_s,
+            }
+        )
 
     def record(self, row: JsonObject) -> None:
         """Queue one row; returns at once."""

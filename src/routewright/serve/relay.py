@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from routewright.analysis.llm import LlmAnalyser
@@ -22,12 +21,12 @@ from routewright.errors import (
     WeightsError,
 )
 from routewright.protocols import Provider, Stream
-from routewright.serve.call import Attempt, Call, State
+from routewright.serve.call import Attempt, Call
 from routewright.serve.decider import Decider
 from routewright.serve.ledger import Ledger
 from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import AUTO, ChatRequest
-from routewright.types import Decision, Model, Usage
+from routewright.types import Decision, Model
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +88,9 @@ class Relay:
 
     async def begin(self, request: ChatRequest) -> Call:
         """Decide; what follows is ``complete`` or ``stream``. Raises as ``decide`` does."""
-        return Call(request, await self.decide(request))
+        call = Call(request, await self.decide(request))
+        self._ledger.decided(call)
+        return call
 
     async def complete(self, call: Call) -> dict[str, Any]:
         """The answer in one piece: the upstream's object, with ours under ``routewright``.
@@ -101,9 +102,9 @@ class Relay:
         try:
             done = await self._first(call, lambda p, m: p.complete(m, call.request.body))
         except BaseException:
-            self._record(call, "failed", None, None)
+            self._ledger.ended(call, "failed", None, None)
             raise
-        self._record(call, "complete", done.usage, done.cost_usd)
+        self._ledger.ended(call, "complete", done.usage, done.cost_usd)
         expected_score, expected_cost_usd = call.expected()
         ours = {
             "model": call.model,
@@ -126,9 +127,9 @@ class Relay:
         try:
             opened = await self._first(call, lambda p, m: _open(p, m, call.request.body))
         except BaseException:
-            self._record(call, "failed", None, None)
+            self._ledger.ended(call, "failed", None, None)
             raise
-        return RelayedStream(call, *opened, record=self._record)
+        return RelayedStream(call, *opened, record=self._ledger.ended)
 
     async def _first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
         """What the first model that does not fail gives."""
@@ -158,28 +159,6 @@ class Relay:
         finally:
             call.attempts.append(Attempt(name, outcome, time.monotonic() - started))
         return got
-
-    def _record(
-        self, call: Call, state: State, usage: Usage | None, cost_usd: float | None
-    ) -> None:
-        """One row per request, whatever its end; no text of prompt or answer is in it."""
-        if call.recorded:
-            return
-        call.recorded = True
-        self._ledger.record(
-            {
-                "at": datetime.now(UTC).isoformat(),
-                "requested": call.request.model,
-                "stream": call.request.stream,
-                "decision": call.decision,
-                "attempts": call.attempts,
-                "model": call.model,
-                "state": state,
-                "usage": usage,
-                "cost_usd": cost_usd,
-                "latency_s": time.monotonic() - call.started,
-            }
-        )
 
 
 async def _open(
