@@ -124,6 +124,7 @@ def command(
         find_model(name, configured if name in settings.models else None)
         for name in dict.fromkeys(names)
     ]
+    _check_plan(pool, prompts, out, budget_usd)
     wish = Wish(
         prompts=load_prompts(prompts)[:limit],
         pool=pool,
@@ -153,6 +154,22 @@ def command(
             f"{str(error).partition(';')[0]}; run the same command with --repair to move that line "
             f"to {ANSWERS_FILE}.damaged and ask for its answer again"
         ) from error
+
+
+def _check_plan(pool: Sequence[Model], prompts: Path, out: Path, budget_usd: float | None) -> None:
+    """Refuse what would go wrong only after the money has been spent."""
+    unpriced = [model.name for model in pool if not model.price.valid_from]
+    if budget_usd is not None and unpriced:
+        raise UsageError(
+            f"no price of {', '.join(unpriced)}, so no budget can hold: give input_usd_per_mtok "
+            "and output_usd_per_mtok (0 if it is free) in routewright.toml with --config, or "
+            "leave --budget-usd out"
+        )
+    if prompts.parent.resolve() == out.resolve() and prompts.stem == "prompts":
+        raise UsageError(
+            f"{prompts} lies in --out, where judging writes a table of the same name; "
+            "collect into another folder"
+        )
 
 
 def _collect(wish: Wish, journal: Journal, collection: str, repaired: Sequence[int]) -> None:
