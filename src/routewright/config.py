@@ -4,6 +4,12 @@
     artefact = "runs/demo/router"       # a trained router; without one, default_model answers
     worth_usd = 0.02                    # dollars for one whole unit of score
 
+    [gateway.profiles.careful]          # the model name "auto:careful"
+    quality = 0.98
+
+    [gateway.aliases]
+    gpt-4o = "auto:careful"             # other words for a model or a profile
+
     [[gateway.rules]]                   # what no score may overrule
     when = { domain = "law" }
     never = ["acme-large"]
@@ -43,7 +49,7 @@ import msgspec
 
 from routewright.catalog import known_models
 from routewright.errors import ConfigError
-from routewright.types import Model, Price
+from routewright.types import Model, PolicySettings, Price
 
 
 class Secret:
@@ -129,8 +135,11 @@ class Timeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
-    ``policy`` is ``utility``, or ``satisfice``: the cheapest model whose expected score reaches
-    ``threshold``, one for all or one a model. Without ``analyser`` prompts are analysed by the
+    ``policy`` is ``utility``, ``satisfice`` (the cheapest model whose expected score reaches
+    ``threshold``, one for all or one a model) or ``quality`` (the cheapest that is expected to
+    reach that share of the best). ``max_usd`` is a ceiling on what one answer may be expected to
+    cost. ``profiles`` are policies that a request can ask for as ``auto:NAME``, ``aliases`` other
+    words for models and profiles. Without ``analyser`` prompts are analysed by the
     router, or by built-in word lists, where a rule needs it. ``decisions`` names the journal that
     decision rows are appended to; "" keeps none.
     """
@@ -139,14 +148,27 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8080
     artefact: str = ""
     worth_usd: float | None = None
-    policy: Literal["utility", "satisfice"] = "utility"
+    policy: Literal["utility", "satisfice", "quality"] = "utility"
     threshold: float | dict[str, float] = 0.7
+    quality: float = 0.95
+    max_usd: float | None = None
+    profiles: dict[str, PolicySettings] = msgspec.field(default_factory=dict[str, PolicySettings])
+    aliases: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     rules: tuple[Rule, ...] = ()
     analyser: AnalyserSettings | None = None
     default_model: str = ""
     decisions: str = ""
     max_body_bytes: int = 8 * 1024 * 1024
     timeouts: Timeouts = Timeouts()
+
+    def choice(self) -> PolicySettings:
+        """The policy of every request that says nothing else."""
+        return PolicySettings(
+            worth_usd=self.worth_usd if self.policy == "utility" else None,
+            threshold=self.threshold if self.policy == "satisfice" else None,
+            quality=self.quality if self.policy == "quality" else None,
+            max_usd=self.max_usd,
+        )
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

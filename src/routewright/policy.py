@@ -3,7 +3,8 @@
 The rule is utility: expected score minus expected cost divided by the willingness to pay
 (dollars for one whole unit of score). Both limits are exact: a willingness to pay of infinity
 looks at scores alone, of zero at costs alone. Ties go to the lower expected cost, then to the
-lower column, so that a choice never depends on noise. ``satisfice`` is the other rule on offer.
+lower column, so that a choice never depends on noise. ``satisfice``, ``quality_rank`` and
+``win_rate_rank`` are the other rules on offer; a ceiling on the cost comes before any of them.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def satisfice_rank(
     """Columns of each row from best to worst (n, m) for whom enough is enough.
 
     First the models whose expected score reaches their threshold, by cost; then the others, by
-    score. NVIDIA's LLM router (blueprint v2) chooses so; ties go to the lower cost, then the
-    lower column.
+    score. NVIDIA's LLM router (blueprint v2) chooses so; ties of cost go to the higher score, ties
+    of score to the lower cost, then the lower column.
 
     Args:
         scores: calibrated expected scores (n, m).
@@ -83,10 +84,10 @@ def satisfice_rank(
     """
     enough = scores >= thresholds
     last = np.zeros(scores.shape, dtype=np.bool_) if allowed is None else ~allowed
-    first = np.where(enough, costs, -scores)
+    first, second = np.where(enough, costs, -scores), np.where(enough, -scores, costs)
     columns: Ints = np.broadcast_to(np.arange(scores.shape[1], dtype=np.intp), scores.shape)
     last = np.broadcast_to(last, scores.shape)
-    return np.lexsort((columns, costs, first, ~enough, last), axis=1)
+    return np.lexsort((columns, second, first, ~enough, last), axis=1)
 
 
 def satisfice(
@@ -94,6 +95,50 @@ def satisfice(
 ) -> Ints:
     """The cheapest model whose score reaches its threshold, else the best score (n,)."""
     return satisfice_rank(scores, costs, thresholds, allowed)[:, 0]
+
+
+def quality_rank(
+    scores: Floats, costs: Floats, quality: float, allowed: NDArray[np.bool_] | None = None
+) -> Ints:
+    """Columns from best to worst (n, m): at least this share of the best score, at least cost.
+
+    The best is the highest expected score among the ``allowed``. At 1 that model is first, at 0
+    the cheapest.
+    """
+    open_ = scores if allowed is None else np.where(allowed, scores, -np.inf)
+    best = open_.max(axis=1, keepdims=True)
+    best = np.where(np.isfinite(best), best, 0.0)  # nobody is allowed: the order means nothing
+    return satisfice_rank(scores, costs, quality * best, allowed)
+
+
+def win_rate(strong: Floats, weak: Floats) -> Floats:
+    """The chance that the strong model's answer wins, half of it where both are as good (n,).
+
+    For answers that are right or wrong this is exact: P(win) + P(tie) / 2 = (1 + s - w) / 2.
+    """
+    return (1.0 + strong - weak) / 2.0
+
+
+def win_rate_rank(scores: Floats, strong: int, least: float) -> Ints:
+    """Both columns (n, 2): the ``strong`` first where its win rate is at least ``least``.
+
+    RouteLLM's rule for two models (arXiv 2406.18665).
+
+    Raises:
+        ValueError: there are not two models.
+    """
+    if scores.shape[1] != 2:
+        raise ValueError(f"a win rate is between 2 models, not {scores.shape[1]}")
+    wins = win_rate(scores[:, strong], scores[:, 1 - strong]) >= least
+    first = np.where(wins, strong, 1 - strong).astype(np.intp)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def affordable(costs: Floats, max_usd: float | None) -> NDArray[np.bool_]:
+    """Whose expected cost is within the ceiling (n, m); None is no ceiling."""
+    if max_usd is None:
+        return np.ones(costs.shape, dtype=np.bool_)
+    return costs <= max_usd
 
 
 def worth_grid(scores: Floats, costs: Floats, size: int = 200) -> Floats:

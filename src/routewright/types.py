@@ -194,6 +194,80 @@ class Analysis(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+class PolicySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How predicted scores and costs become a choice; what is None is left to the layer below.
+
+    One rule trades score against cost: ``worth_usd`` (dollars for one whole unit of score, best
+    utility), ``quality`` (at least this share of the best model's expected score, at least cost),
+    ``threshold`` (the cheapest whose expected score reaches it, one for all or one a model) or
+    ``win_rate`` (of two models the strong one where its chance to win reaches this). ``max_usd``
+    and ``models`` limit who may answer at all: by expected cost in US dollars, and by name.
+    """
+
+    worth_usd: float | None = None
+    quality: float | None = None
+    threshold: float | dict[str, float] | None = None
+    win_rate: float | None = None
+    max_usd: float | None = None
+    models: tuple[str, ...] | None = None
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that is set, "" without one."""
+        return next((name for name in POLICY_RULES if getattr(self, name) is not None), "")
+
+    def over(self, below: PolicySettings) -> PolicySettings:
+        """These settings laid over others: a rule replaces theirs, a limit only ever tightens."""
+        if self == _UNSET:
+            return below
+        if below == _UNSET:
+            return self
+        rule = self if self.rule else below
+        ceilings = [c for c in (self.max_usd, below.max_usd) if c is not None]
+        models = self.models
+        if models is None or below.models is None:
+            models = below.models if models is None else models
+        else:
+            models = tuple(name for name in models if name in below.models)
+        return PolicySettings(
+            **{name: getattr(rule, name) for name in POLICY_RULES},
+            max_usd=min(ceilings, default=None),
+            models=models,
+        )
+
+    def trouble(self) -> tuple[str, str]:
+        """What cannot be: the field, and a sentence that begins after it; two "" if nothing."""
+        given = [name for name in POLICY_RULES if getattr(self, name) is not None]
+        if len(given) > 1:
+            return given[1], f"cannot stand beside {given[0]}: each is a rule of its own; give one"
+        for name in ("worth_usd", "max_usd"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                return name, f"must be 0 or more, not {value:g}"
+        for name in ("quality", "win_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                return name, f"must be from 0 to 1, not {value:g}"
+        each = self.threshold if isinstance(self.threshold, dict) else {"": self.threshold}
+        for value in each.values():
+            if value is not None and not 0 <= value <= 1:
+                return "threshold", f"must be from 0 to 1, not {value:g}"
+        return "", ""
+
+    def __str__(self) -> str:
+        """The rule and the ceiling in the words of a model name: ``quality=0.95,max_usd=0.01``."""
+        told: list[str] = []
+        for name in (self.rule, "max_usd"):
+            value = getattr(self, name) if name else None
+            if value is not None:
+                told.append(f"{name}={'each' if isinstance(value, dict) else format(value, 'g')}")
+        return ",".join(told)
+
+
+POLICY_RULES = ("worth_usd", "quality", "threshold", "win_rate")
+_UNSET = PolicySettings()
+
+
 class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model as a decision saw it; ``excluded`` says which constraint removed it."""
 
@@ -204,7 +278,11 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which model was chosen for a request, why, and what the others would have cost."""
+    """Which model was chosen for a request, why, and what the others would have cost.
+
+    ``policy`` says in a few words what decided and ``settings`` are all of its settings in force.
+    ``probability`` is that of this choice: 1 unless chance took part.
+    """
 
     id: str
     model: str
@@ -216,6 +294,8 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     artefact: str = ""
     degraded: str = ""
     analysis: Analysis | None = None
+    policy: str = ""
+    settings: PolicySettings | None = None
 
 
 JsonObject = Mapping[str, Any]

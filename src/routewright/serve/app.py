@@ -15,14 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from routewright.catalog import find_model
 from routewright.errors import RequestError, RoutewrightError, UpstreamError, error_object
 from routewright.serve.call import Call
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, drain, read_body, unless_gone
 from routewright.serve.stream import RelayedStream
-from routewright.serve.wire import AUTO, chat_request, decode_object, route_request
-from routewright.types import Model
+from routewright.serve.wire import chat_request, decode_object, route_request
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +86,14 @@ class _Surface:
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
-        data = [_model_object(model) for model in self._offered()]
+        data = [self._model_object(name) for name in self._gateway.decider.names.listed()]
         await _send_json(send, 200, {"object": "list", "data": data})
 
     async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        found = find_model(scope["path_params"]["name"], self._offered())
-        await _send_json(send, 200, _model_object(found))
+        name = scope["path_params"]["name"]
+        self._gateway.decider.names.read(name)
+        await _send_json(send, 200, self._model_object(name))
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -102,8 +101,10 @@ class _Surface:
         status = {"status": "ok" if ready else "starting"}
         await _send_json(send, 200 if ready else 503, status)
 
-    def _offered(self) -> list[Model]:
-        return [Model(name=AUTO, provider="routewright"), *self._gateway.decider.pool.values()]
+    def _model_object(self, name: str) -> dict[str, Any]:
+        model = self._gateway.decider.pool.get(name)
+        owner = model.provider if model else "routewright"  # a profile or an alias is ours
+        return {"id": name, "object": "model", "created": 0, "owned_by": owner}
 
     async def _body(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         raw = await read_body(
@@ -134,7 +135,9 @@ async def _send_answer(send: Send, call: Call, answer: dict[str, Any]) -> None:
 
 async def _send_stream(send: Send, stream: RelayedStream) -> None:
     """Relay events as they come; one that breaks ends with an error event and no terminal one."""
-    headers = _headers(stream.call, expected_cost_usd=stream.call.expected()[1])
+    expected_usd = stream.call.expected()[1]
+    # The real cost is known when headers are long gone: the comment before [DONE] tells it.
+    headers = _headers(stream.call, cost_usd=expected_usd, expected_cost_usd=expected_usd)
     try:
         await send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
         try:
@@ -167,17 +170,18 @@ def _headers(call: Call, **figures: float | None) -> Headers:
         "model": _ascii(call.model),
         "decision-id": call.decision.id,
         "attempts": attempts,
+        "policy": _ascii(call.decision.policy),
+        "artefact": _ascii(call.decision.artefact),
+        "degraded": _ascii(call.decision.degraded),
         **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
     }
-    return [(f"x-routewright-{name}".encode(), value.encode()) for name, value in told.items()]
+    return [
+        (f"x-routewright-{name}".encode(), value.encode()) for name, value in told.items() if value
+    ]
 
 
 def _ascii(name: str) -> str:
-    return quote(name, safe="/:@+._- ()[]")
-
-
-def _model_object(model: Model) -> dict[str, Any]:
-    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider}
+    return quote(name, safe="/:@+._- ()[]=,")
 
 
 async def _refuse_body(send: Send, receive: Receive, error: BodyError) -> None:

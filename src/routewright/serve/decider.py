@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from routewright.analysis import analyse
 from routewright.config import Rule
 from routewright.errors import ConfigError, RequestError
-from routewright.policy import rank, satisfice_rank
 from routewright.routers.base import BaseRouter
 from routewright.rules import Ruling, check_rules, judge
+from routewright.serve.admission import Bar, barred, nobody, over_ceiling, rough_cost_usd
 from routewright.serve.ids import Ids
-from routewright.types import Analysis, Candidate, Decision, Model, Prompt
+from routewright.serve.naming import Names
+from routewright.serve.needs import Needs, estimate_tokens
+from routewright.serve.ordering import order
+from routewright.types import Analysis, Candidate, Decision, Model, PolicySettings, Prompt
 
 logger = logging.getLogger(__name__)
 
-BYTES_PER_TOKEN = 4  # of UTF-8; a rule of thumb for the window, never for a bill
-TOKENS_PER_TURN = 4
+UNSET = PolicySettings()
 
 
 @runtime_checkable
@@ -40,14 +42,13 @@ class Decider:
     Args:
         pool: the models that can be called.
         router: predicts score and cost; without one, ``default_model`` answers.
-        worth_usd: dollars for one whole unit of score; needed with a router.
+        policy: of requests that say nothing else; with a router it needs a rule.
         default_model: answers without a router, and when the router fails; "" is the first
             model of the pool in the second case.
+        names: what the requests may call models and profiles; the pool's own without them.
+        lacks: what each model cannot do, where that is known.
         artefact: the router's name, noted in every decision.
         rules: what the operator decides whatever the scores.
-        threshold: take the cheapest model whose expected score reaches this, one for all or one
-            a model, instead of the best utility. A request that names its own willingness to
-            pay is decided by utility all the same.
         analysed: whether somebody brings analyses, with a difficulty, to ``decide``.
 
     Raises:
@@ -58,49 +59,57 @@ class Decider:
         self,
         pool: tuple[Model, ...],
         router: BaseRouter | None,
-        worth_usd: float | None,
+        policy: PolicySettings,
         default_model: str,
         *,
+        names: Names | None = None,
+        lacks: Mapping[str, frozenset[str]] | None = None,
         artefact: str = "",
         rules: tuple[Rule, ...] = (),
-        threshold: float | Mapping[str, float] | None = None,
         analysed: bool = False,
     ) -> None:
         self.pool = {model.name: model for model in pool}
         self.router = router
-        self.worth_usd = worth_usd
+        self.settings = policy
         self.default_model = default_model
+        self.names = names or Names(self.pool)
+        self.lacks = lacks or {}
         self.artefact = artefact
         self.rules = rules
-        self.threshold = threshold
         self.analysed = analysed
         self._ids = Ids()
+        self._strength = _strength(router)
         self._check()
 
     @property
     def policy(self) -> str:
         """How the router's predictions become a choice, in a few words."""
-        if isinstance(self.threshold, Mapping):
-            each = ", ".join(f"{name} {value:g}" for name, value in self.threshold.items())
-            return f"the cheapest model that is expected to reach its score: {each}"
-        if self.threshold is not None:
-            return f"the cheapest model that is expected to score {self.threshold:g}"
-        return f"${self._worth(None):g} for one whole unit of score"
+        told = self.settings
+        if isinstance(told.threshold, Mapping):
+            each = ", ".join(f"{name} {value:g}" for name, value in told.threshold.items())
+            rule = f"the cheapest model that is expected to reach its score: {each}"
+        elif told.threshold is not None:
+            rule = f"the cheapest model that is expected to score {told.threshold:g}"
+        elif told.quality is not None:
+            rule = f"the cheapest model with {told.quality:g} of the best expected score"
+        else:
+            rule = f"${told.worth_usd or 0.0:g} for one whole unit of score"
+        return rule if told.max_usd is None else f"{rule}, for at most ${told.max_usd:g}"
 
     def decide(
         self,
         prompt: Prompt,
         *,
-        worth_usd: float | None = None,
-        models: Collection[str] | None = None,
+        policy: PolicySettings = UNSET,
+        needs: Needs | None = None,
         analysis: Analysis | None = None,
     ) -> Decision:
         """Decide for one prompt.
 
         Args:
             prompt: what is asked.
-            worth_usd: this request's willingness to pay, instead of the configured one.
-            models: the only models that may answer, where the request restricts them.
+            policy: this request's, laid over the configured one.
+            needs: what the request needs; a plain text's without them.
             analysis: of the prompt, by somebody who asked an LLM, instead of our own.
 
         Raises:
@@ -108,7 +117,7 @@ class Decider:
         """
         if self.router is None:
             why = "no router is configured"
-            return self.default(prompt, why, models=models, analysis=analysis)
+            return self.default(prompt, why, policy=policy, needs=needs, analysis=analysis)
         try:
             names, scores, costs = _predict(self.router, prompt)
             analysis = self._analysis(prompt, analysis)
@@ -116,107 +125,125 @@ class Decider:
         except Exception as error:
             logger.exception("the router failed; the default model answers")
             why = f"the router failed ({type(error).__name__})"
-            return self.default(prompt, why, models=models, analysis=analysis, degraded=why)
-        ruling = self._ruling(prompt, analysis)
-        barred = self._barred(prompt, models, ruling)
-        seen = tuple(
-            Candidate(
-                model=name,
-                score=float(scores[at]),
-                cost_usd=float(costs[at]),
-                excluded=barred.get(name, "") if name in self.pool else "not in the pool",
+            return self.default(
+                prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
             )
+        policy = self._in_force(policy)
+        ruling = self._ruling(prompt, analysis)
+        bars = barred(self.pool, self.lacks, needs or _plain(prompt), policy, ruling)
+        seen = tuple(
+            self._candidate(name, float(scores[at]), float(costs[at]), bars, policy)
             for at, name in enumerate(names)
         )
-        allowed = np.flatnonzero([not candidate.excluded for candidate in seen])
-        if not allowed.size and (not ruling.use or ruling.use in barred):
-            raise _nobody({c.model: c.excluded for c in seen if c.model in self.pool} or barred)
-        order, reason = self._order([seen[int(at)] for at in allowed], worth_usd)
-        if ruling.use and ruling.use not in barred:
-            order = [ruling.use, *(name for name in order if name != ruling.use)]
-            reason = f"{ruling.why} sends it to {ruling.use}"
-        return self._decision(
-            order[0], reason, self._worth(worth_usd), seen, tuple(order[1:]), analysis=analysis
-        )
+        open_ = [candidate for candidate in seen if not candidate.excluded]
+        use = ruling.use if ruling.use not in bars else ""
+        if not open_ and not use:
+            raise _nobody_of(seen, bars)
+        ordered, reason = order(open_, policy, strength=self._strength)
+        if use:
+            ordered = [use, *(name for name in ordered if name != use)]
+            reason = f"{ruling.why} sends it to {use}"
+        return self._decision(ordered, reason, policy, candidates=seen, analysis=analysis)
 
     def default(
         self,
         prompt: Prompt,
         why: str,
         *,
-        models: Collection[str] | None = None,
+        policy: PolicySettings = UNSET,
+        needs: Needs | None = None,
         analysis: Analysis | None = None,
         degraded: str = "",
     ) -> Decision:
         """The decision without predictions: the default model, then the pool in its order.
 
-        The operator's rules hold here too.
+        The operator's rules hold here too, and a ceiling by the price list.
 
         Raises:
             RequestError: no model can take the prompt.
         """
         if analysis is None and self.rules:
             analysis = analyse(prompt.text)
+        policy, needs = self._in_force(policy), needs or _plain(prompt)
         ruling = self._ruling(prompt, analysis)
-        barred = self._barred(prompt, models, ruling)
+        bars = barred(self.pool, self.lacks, needs, policy, ruling)
+        dear = self._too_dear([name for name in self.pool if name not in bars], policy, needs)
         first = [name for name in (ruling.use, self.default_model) if name]
-        admissible = [n for n in dict.fromkeys([*first, *self.pool]) if n not in barred]
-        if not admissible:
-            raise _nobody(barred)
-        chosen, *others = admissible
+        ordered = [
+            name
+            for name in dict.fromkeys([*first, *self.pool])
+            if name not in bars and name not in dear
+        ]
+        if not ordered:
+            raise nobody(bars | {n: bar for n, (bar, _) in dear.items()}, _cheapest(dear))
+        chosen = ordered[0]
         reason = f"{why}: {'the default model' if chosen == self.default_model else chosen} answers"
         if ruling.use and chosen == ruling.use:
             reason = f"{ruling.why} sends it to {chosen}"
         return self._decision(
-            chosen,
-            reason,
-            self._worth(None),
-            (),
-            tuple(others),
-            degraded=degraded,
-            analysis=analysis,
+            ordered, reason, policy, how="default", degraded=degraded, analysis=analysis
         )
 
-    def named(self, name: str, prompt: Prompt | None = None) -> Decision:
+    def named(
+        self,
+        name: str,
+        prompt: Prompt | None = None,
+        *,
+        policy: PolicySettings = UNSET,
+        needs: Needs | None = None,
+    ) -> Decision:
         """The decision for a model that the request asks for by its own name; no fallbacks.
 
+        What the model can do is for its provider to say. Rules, the models allowed and a
+        ceiling, by the price list, hold all the same.
+
         Raises:
-            RequestError: a rule keeps the prompt from that model.
+            RequestError: one of them keeps the prompt from that model.
         """
-        analysis = None
+        policy = self._in_force(policy)
+        analysis, ruling = None, Ruling()
         if prompt is not None and self.rules:
             analysis = analyse(prompt.text)
-            barred = self._ruling(prompt, analysis).barred
-            if name in barred:
-                raise _nobody({name: barred[name]})
-        return self._decision(
-            name, "asked for by name", self._worth(None), (), (), analysis=analysis
-        )
+            ruling = self._ruling(prompt, analysis)
+        only = {name: msgspec.structs.replace(self.pool[name], context_window=None)}
+        if bars := barred(only, {}, Needs(0), policy, ruling):
+            raise nobody(bars)
+        if needs is None:
+            needs = _plain(prompt) if prompt is not None else Needs(0)
+        if dear := self._too_dear([name], policy, needs):
+            raise nobody({name: dear[name][0]}, _cheapest(dear))
+        return self._decision([name], "asked for by name", policy, how="name", analysis=analysis)
 
-    def _order(self, open_: list[Candidate], worth_usd: float | None) -> tuple[list[str], str]:
-        """Admissible candidates from best to worst, and why the first is it."""
-        if not open_:
-            return [], ""
-        scores = np.array([[c.score for c in open_]])
-        costs = np.array([[c.cost_usd for c in open_]])
-        enough = self._enough([c.model for c in open_]) if worth_usd is None else None
-        if enough is not None:
-            best = [open_[int(at)] for at in satisfice_rank(scores, costs, enough)[0]]
-            reached = bool((scores >= enough).any())
-            return [c.model for c in best], _reason_enough(best, reached)
-        with np.errstate(over="ignore"):  # a knob next to 0 makes every cost infinite: a tie
-            best = [open_[int(at)] for at in rank(scores, costs, self._worth(worth_usd))[0]]
-        return [c.model for c in best], _reason(best)
+    def _in_force(self, policy: PolicySettings) -> PolicySettings:
+        return policy.over(self.settings)
 
-    def _enough(self, names: list[str]) -> NDArray[np.float64] | None:
-        """The score that is enough for each model, None where utility decides."""
-        given = self.threshold
-        if given is None:
-            return None
-        if isinstance(given, Mapping):
-            # Without a threshold of its own a model is never enough, but may be the best.
-            return np.array([given.get(name, np.inf) for name in names], dtype=np.float64)
-        return np.full(len(names), given, dtype=np.float64)
+    def _candidate(
+        self,
+        name: str,
+        score: float,
+        cost_usd: float,
+        bars: dict[str, Bar],
+        policy: PolicySettings,
+    ) -> Candidate:
+        """A model as the decision sees it; one above the ceiling joins those that are barred."""
+        if name not in self.pool:
+            return Candidate(name, score, cost_usd, excluded="not in the pool")
+        if name not in bars and policy.max_usd is not None and not cost_usd <= policy.max_usd:
+            bars[name] = over_ceiling(cost_usd, policy.max_usd)
+        return Candidate(name, score, cost_usd, excluded=bars[name].why if name in bars else "")
+
+    def _too_dear(
+        self, names: list[str], policy: PolicySettings, needs: Needs
+    ) -> dict[str, tuple[Bar, float]]:
+        """The models above the ceiling by the price list, each with what it costs."""
+        if policy.max_usd is None:
+            return {}
+        costs = {name: rough_cost_usd(self.pool[name], needs) for name in names}
+        return {
+            name: (over_ceiling(cost, policy.max_usd), cost)
+            for name, cost in costs.items()
+            if cost > policy.max_usd
+        }
 
     def _analysis(self, prompt: Prompt, given: Analysis | None) -> Analysis | None:
         """The analysis given, else the router's, else, where a rule needs one, the built-in."""
@@ -233,49 +260,29 @@ class Decider:
 
     def _decision(
         self,
-        model: str,
+        ordered: list[str],
         reason: str,
-        worth_usd: float,
-        candidates: tuple[Candidate, ...],
-        fallbacks: tuple[str, ...],
+        policy: PolicySettings,
         *,
+        how: str = "",
+        candidates: tuple[Candidate, ...] = (),
         degraded: str = "",
         analysis: Analysis | None = None,
     ) -> Decision:
         return Decision(
             id=self._ids.new(),
-            model=model,
+            model=ordered[0],
             reason=reason,
-            worth_usd=worth_usd,
+            worth_usd=policy.worth_usd or 0.0,
             probability=1.0,
             candidates=candidates,
-            fallbacks=fallbacks,
+            fallbacks=tuple(ordered[1:]),
             artefact=self.artefact,
             degraded=degraded,
             analysis=analysis,
+            policy=how or str(policy),
+            settings=policy,
         )
-
-    def _worth(self, given: float | None) -> float:
-        if given is not None:
-            return given
-        return self.worth_usd if self.worth_usd is not None else 0.0
-
-    def _barred(
-        self, prompt: Prompt, models: Collection[str] | None, ruling: Ruling
-    ) -> dict[str, str]:
-        """Why each model of the pool cannot take the prompt; admissible ones are absent."""
-        tokens = estimate_tokens(prompt)
-        barred: dict[str, str] = {}
-        for name, model in self.pool.items():
-            if models is not None and name not in models:
-                barred[name] = "not among the models this request allows"
-            elif model.context_window is not None and tokens > model.context_window:
-                barred[name] = (
-                    f"the prompt has about {tokens} tokens, its window {model.context_window}"
-                )
-            elif name in ruling.barred:
-                barred[name] = ruling.barred[name]
-        return barred
 
     def _check(self) -> None:
         if not self.pool:
@@ -301,28 +308,34 @@ class Decider:
                 "no model is in both; add its models to routewright.toml"
             )
         self._check_threshold(offered)
-        if self.worth_usd is None and self.threshold is None:
+        if not self.settings.rule:
             raise ConfigError(
                 "no willingness to pay: the artefact recommends none; set gateway.worth_usd "
                 "(dollars for one whole unit of score)"
             )
 
     def _check_threshold(self, offered: str) -> None:
-        given = self.threshold
-        each = given if isinstance(given, Mapping) else {"": 0.0 if given is None else given}
-        for name, value in each.items():
-            if name and name not in self.pool:
+        field, wrong = self.settings.trouble()
+        if wrong:
+            raise ConfigError(f"gateway.{field} {wrong}")
+        given = self.settings.threshold
+        for name in given if isinstance(given, dict) else ():
+            if name not in self.pool:
                 raise ConfigError(
                     f"gateway.threshold: no model {name!r} in the pool; it has {offered}"
                 )
-            if not 0 <= value <= 1:
-                raise ConfigError(f"gateway.threshold must be from 0 to 1, not {value:g}")
 
 
-def estimate_tokens(prompt: Prompt) -> int:
-    """About how many input tokens a conversation has: its UTF-8 bytes by four, and a few a turn."""
-    size = sum(len(message.text.encode()) for message in prompt.messages)
-    return -(-size // BYTES_PER_TOKEN) + TOKENS_PER_TURN * len(prompt.messages)
+def _plain(prompt: Prompt) -> Needs:
+    return Needs(estimate_tokens(prompt.messages))
+
+
+def _strength(router: BaseRouter | None) -> Mapping[str, float]:
+    """The mean score of each model in training, where the router kept it."""
+    means = getattr(router, "train_means_", None)
+    if router is None or means is None:
+        return {}
+    return dict(zip(router.models_, map(float, means["scores"]), strict=True))
 
 
 def _predict(
@@ -335,21 +348,17 @@ def _predict(
     return predicted.models, scores, costs
 
 
-def _reason(best: list[Candidate]) -> str:
-    chosen = f"best utility: expects {best[0].score:.2f} for ${best[0].cost_usd:.6f}"
-    if len(best) == 1:
-        return f"{chosen}; no other model is admissible"
-    return (
-        f"{chosen}; next best {best[1].model} expects {best[1].score:.2f} "
-        f"for ${best[1].cost_usd:.6f}"
-    )
+def _nobody_of(seen: tuple[Candidate, ...], bars: Mapping[str, Bar]) -> RequestError:
+    """The error when no candidate is left; a model that the router does not know is none."""
+    known = {c.model: bars[c.model] for c in seen if c.model in bars}
+    dear = {
+        c.model: (bars[c.model], c.cost_usd)
+        for c in seen
+        if c.model in bars and bars[c.model].field == "routewright.max_usd"
+    }
+    return nobody(known or bars, _cheapest(dear))
 
 
-def _reason_enough(best: list[Candidate], reached: bool) -> str:
-    what = "cheapest that is good enough" if reached else "none is good enough; best score"
-    return f"{what}: expects {best[0].score:.2f} for ${best[0].cost_usd:.6f}"
-
-
-def _nobody(reasons: Mapping[str, str]) -> RequestError:
-    said = "; ".join(f"{name}: {why}" for name, why in reasons.items())
-    return RequestError(f"no model can take this request ({said})", param="messages")
+def _cheapest(dear: Mapping[str, tuple[Bar, float]]) -> tuple[str, float] | None:
+    """The model that comes nearest to the ceiling, and what it costs."""
+    return min(((n, cost) for n, (_, cost) in dear.items()), key=lambda c: c[1], default=None)

@@ -18,9 +18,10 @@ from routewright.routers.base import BaseRouter
 from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
 from routewright.serve.ledger import Ledger
+from routewright.serve.naming import Names
+from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
-from routewright.serve.wire import AUTO
-from routewright.types import Model
+from routewright.types import Model, PolicySettings
 
 
 def with_flags(
@@ -69,24 +70,31 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
         ArtefactError: the artefact cannot be used.
     """
     gateway = settings.gateway
-    if AUTO in settings.models:
-        raise ConfigError(f'models.{AUTO}: the name "{AUTO}" means routing; choose another')
     artefact = settings.path(gateway.artefact) if gateway.artefact else None
     if router is None and artefact is not None:
         router = BaseRouter.load(artefact)
-    worth_usd = gateway.worth_usd
-    if worth_usd is None and router is not None:
-        worth_usd = router.recommended_worth_usd_
+    pool = tuple(_as_served(model, settings) for model in settings.pool())
+    called = () if router is None else (router.name, artefact.name if artefact else "")
     return Decider(
-        tuple(_as_served(model, settings) for model in settings.pool()),
+        pool,
         router,
-        worth_usd,
+        _with_worth(gateway.choice(), router),
         gateway.default_model,
+        names=Names(
+            settings.models, profiles=gateway.profiles, aliases=gateway.aliases, routers=called
+        ),
+        lacks={m.name: lacks(m, settings.providers[m.provider].kind) for m in pool},
         artefact=artefact.name if artefact else "",
         rules=gateway.rules,
-        threshold=gateway.threshold if gateway.policy == "satisfice" else None,
         analysed=gateway.analyser is not None,
     )
+
+
+def _with_worth(policy: PolicySettings, router: BaseRouter | None) -> PolicySettings:
+    """The policy; where it has no rule, with the worth that the router recommends."""
+    if policy.rule or router is None:
+        return policy
+    return PolicySettings(worth_usd=router.recommended_worth_usd_).over(policy)
 
 
 def decider_of_artefact(
@@ -100,11 +108,9 @@ def decider_of_artefact(
     """
     router = BaseRouter.load(path)
     pool = (known_models().get(n) or Model(name=n, provider="") for n in router.models_)
-    if worth_usd is None:
-        worth_usd = router.recommended_worth_usd_
-    return Decider(
-        tuple(pool), router, worth_usd, "", artefact=Path(path).name, threshold=threshold
-    )
+    asked = PolicySettings(worth_usd=worth_usd if threshold is None else None, threshold=threshold)
+    policy = _with_worth(asked, router)
+    return Decider(tuple(pool), router, policy, "", artefact=Path(path).name)
 
 
 class Gateway:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from routewright.analysis.llm import LlmAnalyser
-from routewright.catalog import find_model
 from routewright.errors import (
     RequestError,
     RoutewrightError,
@@ -24,8 +23,9 @@ from routewright.protocols import Provider, Stream
 from routewright.serve.call import Attempt, Call
 from routewright.serve.decider import Decider
 from routewright.serve.ledger import Ledger
+from routewright.serve.needs import read_needs
 from routewright.serve.stream import RelayedStream
-from routewright.serve.wire import AUTO, ChatRequest
+from routewright.serve.wire import ChatRequest
 from routewright.types import Decision, Model
 
 logger = logging.getLogger(__name__)
@@ -54,36 +54,34 @@ class Relay:
         """Choose a model; nothing is called.
 
         Raises:
-            UnknownModelError: the request names a model that is not in the pool.
-            RequestError: no model can take the request, a rule keeps it from the model that it
-                names, or it allows unknown models.
+            UnknownModelError: nobody answers to the model's name in the request.
+            RequestError: no model can take the request, a rule or a limit keeps it from the
+                model that it names, or it allows unknown models.
         """
-        pool = self.decider.pool
-        if request.model != AUTO:
-            offered = (Model(name=AUTO, provider=""), *pool.values())
-            return self.decider.named(find_model(request.model, offered).name, request.prompt)
-        allowed = request.options.models
-        for name in allowed or ():
-            if name not in pool:
+        decider, prompt = self.decider, request.prompt
+        asked = decider.names.read(request.model)
+        options = decider.names.resolved(request.options)
+        for name in options.models or ():
+            if name not in decider.pool:
                 raise RequestError(
-                    f"routewright.models: {name!r} is not in the pool ({', '.join(pool)})",
+                    f"routewright.models: {name!r} is not in the pool ({', '.join(decider.pool)})",
                     param="routewright.models",
                 )
-        analysis = await self._analyser.analyse(request.prompt) if self._analyser else None
+        policy = options.over(asked.policy)
+        needs = read_needs(request.messages, request.body)
+        if asked.model:
+            return decider.named(asked.model, prompt, policy=policy, needs=needs)
+        analysis = await self._analyser.analyse(prompt) if self._analyser else None
         try:
             async with asyncio.timeout(DECIDE_TIMEOUT_S):
                 return await asyncio.to_thread(
-                    self.decider.decide,
-                    request.prompt,
-                    worth_usd=request.options.worth_usd,
-                    models=allowed,
-                    analysis=analysis,
+                    decider.decide, prompt, policy=policy, needs=needs, analysis=analysis
                 )
         except TimeoutError:
             why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
             logger.warning("%s; the default model answers", why)
-            return self.decider.default(
-                request.prompt, why, models=allowed, analysis=analysis, degraded=why
+            return decider.default(
+                prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
             )
 
     async def begin(self, request: ChatRequest) -> Call:

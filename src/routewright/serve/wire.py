@@ -9,27 +9,23 @@ from typing import Any, TypeVar
 import msgspec
 
 from routewright.errors import RequestError
-from routewright.types import Message, Prompt
+from routewright.serve.naming import AUTO
+from routewright.types import Message, PolicySettings, Prompt
 
-AUTO = "auto"
 T = TypeVar("T")
 
 
-class RoutingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one request may say about its routing, in the field ``routewright`` of its body."""
-
-    worth_usd: float | None = None
-    models: tuple[str, ...] | None = None
-
-
 class ChatRequest(msgspec.Struct, frozen=True):
-    """A chat-completions request; ``body`` is what goes upstream, untouched but for our field."""
+    """A chat-completions request; ``body`` is what goes upstream, untouched but for our field.
+
+    ``options`` is what the field ``routewright`` of its body says about its routing.
+    """
 
     model: str
     messages: tuple[Message, ...]
     stream: bool
     include_usage: bool
-    options: RoutingOptions
+    options: PolicySettings
     body: dict[str, Any]
 
     @property
@@ -43,13 +39,14 @@ class _Chat(msgspec.Struct, frozen=True):
     messages: tuple[Message, ...]
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
-    routewright: RoutingOptions | None = None
+    routewright: PolicySettings | None = None
 
 
 class _Route(msgspec.Struct, frozen=True):
+    model: str = AUTO
     messages: tuple[Message, ...] = ()
     prompt: str = ""
-    routewright: RoutingOptions | None = None
+    routewright: PolicySettings | None = None
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -92,6 +89,8 @@ def chat_request(body: Mapping[str, Any]) -> ChatRequest:
 def route_request(body: Mapping[str, Any]) -> ChatRequest:
     """Check the body of a request for a decision alone: ``messages``, or ``prompt`` as text.
 
+    All other fields are those of chat completions, as far as a decision depends on them.
+
     Raises:
         RequestError: neither or both are given, or a field is of the wrong type.
     """
@@ -99,23 +98,21 @@ def route_request(body: Mapping[str, Any]) -> ChatRequest:
     if bool(asked.messages) == bool(asked.prompt):
         raise RequestError("send either messages or prompt", param="messages")
     return ChatRequest(
-        model=AUTO,
+        model=asked.model,
         messages=asked.messages or (Message("user", asked.prompt),),
         stream=False,
         include_usage=False,
         options=_checked(asked.routewright),
-        body={},
+        body={key: value for key, value in body.items() if key != "routewright"},
     )
 
 
-def _checked(options: RoutingOptions | None) -> RoutingOptions:
+def _checked(options: PolicySettings | None) -> PolicySettings:
     if options is None:
-        return RoutingOptions()
-    if options.worth_usd is not None and not options.worth_usd >= 0:
-        raise RequestError(
-            f"routewright.worth_usd must be 0 or more, not {options.worth_usd}",
-            param="routewright.worth_usd",
-        )
+        return PolicySettings()
+    field, wrong = options.trouble()
+    if wrong:
+        raise RequestError(f"routewright.{field} {wrong}", param=f"routewright.{field}")
     return options
 
 
@@ -134,5 +131,5 @@ def _refusal(said: str) -> RequestError:
     param = ".".join(part for part in (path, field[1] if field else "") if part)
     hint = ""
     if "unknown field" in text:
-        hint = f"; known: {', '.join(RoutingOptions.__struct_fields__)}"
+        hint = f"; known: {', '.join(PolicySettings.__struct_fields__)}"
     return RequestError(f"{param}: {text[0].lower()}{text[1:]}{hint}", param=param or None)

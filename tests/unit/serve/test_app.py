@@ -73,7 +73,10 @@ def test_an_unknown_routing_field_is_refused_by_name(running):
     reply = running.chat("hello", routewright={"api_base": "http://elsewhere"})
     assert reply.status == 400
     assert reply.json["error"]["param"] == "routewright.api_base"
-    assert "known: worth_usd, models" in reply.json["error"]["message"]
+    assert (
+        "known: worth_usd, quality, threshold, win_rate, max_usd, models"
+        in reply.json["error"]["message"]
+    )
 
 
 def test_the_models_are_listed_with_their_provider(running):

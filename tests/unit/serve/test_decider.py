@@ -5,14 +5,17 @@ import math
 import pytest
 
 from routewright.errors import ConfigError, RequestError
-from routewright.serve.decider import Decider, estimate_tokens
+from routewright.serve.decider import Decider
 from routewright.serve.ids import Ids
-from routewright.types import Model, Prompt
+from routewright.serve.needs import estimate_tokens
+from routewright.types import Model, PolicySettings, Prompt
 from tests.fakes.gateway import ByWord
 
 CHEAP = Model(name="cheap", provider="acme", context_window=100)
 STRONG = Model(name="strong", provider="acme")
 SPARE = Model(name="spare", provider="acme")
+
+WORTH = PolicySettings(worth_usd=0.01)
 
 EASY = Prompt.from_text("", "hello")
 HARD = Prompt.from_text("", "something hard")
@@ -20,7 +23,8 @@ HARD = Prompt.from_text("", "something hard")
 
 def decider(*pool: Model, worth_usd: float = 0.01, default_model: str = "", **knows: object):
     router = ByWord(**knows)  # pyright: ignore[reportArgumentType]
-    return Decider(pool or (CHEAP, STRONG), router, worth_usd, default_model, artefact="mine")
+    policy = PolicySettings(worth_usd=worth_usd)
+    return Decider(pool or (CHEAP, STRONG), router, policy, default_model, artefact="mine")
 
 
 def test_an_easy_prompt_goes_to_the_cheap_model_and_a_hard_one_to_the_strong():
@@ -43,7 +47,7 @@ def test_a_decision_says_why_and_what_the_others_would_have_cost():
 
 @pytest.mark.parametrize(("worth_usd", "chosen"), [(math.inf, "strong"), (0.0, "cheap")])
 def test_a_request_may_turn_the_knob(worth_usd: float, chosen: str):
-    decision = decider().decide(EASY, worth_usd=worth_usd)
+    decision = decider().decide(EASY, policy=PolicySettings(worth_usd=worth_usd))
     assert (decision.model, decision.worth_usd) == (chosen, worth_usd)
 
 
@@ -56,18 +60,18 @@ def test_a_prompt_beyond_a_models_window_goes_elsewhere_with_the_reason():
 
 
 def test_tokens_are_estimated_over_the_whole_conversation_and_by_bytes():
-    assert estimate_tokens(Prompt.from_text("", "日" * 400)) == 304
-    assert estimate_tokens(EASY) == 6
+    assert estimate_tokens(Prompt.from_text("", "日" * 400).messages) == 304
+    assert estimate_tokens(EASY.messages) == 6
 
 
 def test_a_request_may_restrict_the_models():
-    decision = decider().decide(EASY, models=("strong",))
+    decision = decider().decide(EASY, policy=PolicySettings(models=("strong",)))
     assert decision.model == "strong"
     assert "request allows" in decision.candidates[0].excluded
 
 
 def test_a_knob_next_to_zero_never_lets_an_excluded_model_in():
-    decision = decider().decide(EASY, worth_usd=1e-320, models=("strong",))
+    decision = decider().decide(EASY, policy=PolicySettings(worth_usd=1e-320, models=("strong",)))
     assert (decision.model, decision.fallbacks) == ("strong", ())
 
 
@@ -83,7 +87,7 @@ def test_a_model_that_the_router_does_not_know_is_no_candidate():
 
 
 def test_when_nobody_can_answer_every_models_reason_is_given():
-    only = Decider((CHEAP,), ByWord(), 0.01, "")
+    only = Decider((CHEAP,), ByWord(), WORTH, "")
     with pytest.raises(RequestError, match=r"no model can take this request \(cheap: .*window 100"):
         only.decide(Prompt.from_text("", "word " * 200))
 
@@ -104,14 +108,14 @@ def test_a_prediction_that_is_not_finite_counts_as_a_failure():
 
 
 def test_without_a_router_the_default_model_answers():
-    decision = Decider((CHEAP, STRONG), None, None, "strong").decide(EASY)
+    decision = Decider((CHEAP, STRONG), None, PolicySettings(), "strong").decide(EASY)
     assert decision.model == "strong"
     assert decision.reason == "no router is configured: the default model answers"
     assert decision.degraded == ""
 
 
 def test_a_default_model_that_cannot_take_the_prompt_is_passed_over():
-    decision = Decider((CHEAP, STRONG), None, None, "cheap").decide(
+    decision = Decider((CHEAP, STRONG), None, PolicySettings(), "cheap").decide(
         Prompt.from_text("", "word " * 200)
     )
     assert decision.model == "strong"
@@ -132,7 +136,7 @@ def test_parts_that_do_not_fit_are_refused_before_serving(
     pool, router, worth_usd, default_model, said
 ):
     with pytest.raises(ConfigError, match=said):
-        Decider(pool, router, worth_usd, default_model)
+        Decider(pool, router, PolicySettings(worth_usd=worth_usd), default_model)
 
 
 def test_ids_are_unique_and_sort_in_the_order_they_were_given():

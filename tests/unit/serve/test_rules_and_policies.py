@@ -10,11 +10,12 @@ from routewright.config import Rule, When
 from routewright.errors import ConfigError, RequestError
 from routewright.serve.decider import Decider
 from routewright.serve.gateway import Gateway, decider_of_artefact
-from routewright.types import Analysis, Model, Prompt
+from routewright.types import Analysis, Model, PolicySettings, Prompt
 from tests.fakes.gateway import ByWord, scripted_settings, served
 from tests.fakes.upstream import Upstream
 
 CHEAP, STRONG, SPARE = (Model(name=n, provider="acme") for n in ("cheap", "strong", "spare"))
+WORTH = PolicySettings(worth_usd=0.01)
 LEGAL = Prompt.from_text("", "May the landlord sue the tenant?")
 NO_CHEAP = Rule(When(domain="law"), never="cheap")
 
@@ -24,8 +25,14 @@ class Telling(ByWord):
         return Analysis("chat", "general", "en", difficulty=0.9 if "hard" in prompt.text else 0.1)
 
 
-def decider(*rules: Rule, router: ByWord | None = None, **more: object) -> Decider:
-    return Decider((CHEAP, STRONG), router or ByWord(), 0.01, "", rules=rules, **more)  # pyright: ignore[reportArgumentType]
+def decider(
+    *rules: Rule,
+    router: ByWord | None = None,
+    threshold: float | dict[str, float] | None = None,
+    analysed: bool = False,
+) -> Decider:
+    policy = WORTH if threshold is None else PolicySettings(threshold=threshold)
+    return Decider((CHEAP, STRONG), router or ByWord(), policy, "", rules=rules, analysed=analysed)
 
 
 def test_a_rule_removes_a_model_and_is_named_in_the_decision():
@@ -45,18 +52,20 @@ def test_a_rule_may_send_a_prompt_to_a_model_with_the_others_behind_it():
 
 def test_a_model_that_the_router_does_not_know_can_be_sent_to():
     rules = (Rule(When(domain="law"), use="spare"),)
-    both = Decider((CHEAP, STRONG, SPARE), ByWord(), 0.01, "", rules=rules)
+    both = Decider((CHEAP, STRONG, SPARE), ByWord(), WORTH, "", rules=rules)
     assert both.decide(LEGAL).model == "spare"
-    assert both.decide(LEGAL, models=("spare",)).model == "spare"
+    assert both.decide(LEGAL, policy=PolicySettings(models=("spare",))).model == "spare"
 
 
 def test_a_hard_constraint_stands_above_a_rule():
-    decision = decider(Rule(When(domain="law"), use="strong")).decide(LEGAL, models=("cheap",))
+    decision = decider(Rule(When(domain="law"), use="strong")).decide(
+        LEGAL, policy=PolicySettings(models=("cheap",))
+    )
     assert decision.model == "cheap"
 
 
 def test_rules_hold_without_a_router_and_when_it_fails():
-    alone = Decider((CHEAP, STRONG), None, None, "cheap", rules=(NO_CHEAP,))
+    alone = Decider((CHEAP, STRONG), None, PolicySettings(), "cheap", rules=(NO_CHEAP,))
     assert alone.decide(LEGAL).model == "strong"
     failed = decider(NO_CHEAP).decide(Prompt.from_text("", f"explode {LEGAL.text}"))
     assert (failed.model, failed.fallbacks) == ("strong", ())
@@ -65,7 +74,11 @@ def test_rules_hold_without_a_router_and_when_it_fails():
 
 def test_without_a_router_a_rule_may_name_the_model():
     alone = Decider(
-        (CHEAP, STRONG), None, None, "cheap", rules=(Rule(When(domain="law"), use="strong"),)
+        (CHEAP, STRONG),
+        None,
+        PolicySettings(),
+        "cheap",
+        rules=(Rule(When(domain="law"), use="strong"),),
     )
     decision = alone.decide(LEGAL)
     assert (decision.model, decision.fallbacks) == ("strong", ("cheap",))
@@ -109,7 +122,7 @@ def test_the_cheapest_that_is_good_enough():
 def test_thresholds_may_differ_and_a_request_may_ask_for_utility():
     strict = decider(threshold={"cheap": 0.85, "strong": 0.5})
     assert strict.decide(LEGAL).model == "strong"
-    assert strict.decide(LEGAL, worth_usd=0.0).model == "cheap"
+    assert strict.decide(LEGAL, policy=PolicySettings(worth_usd=0.0)).model == "cheap"
     with pytest.raises(ConfigError, match="no model 'chaep' in the pool"):
         decider(threshold={"chaep": 0.5})
     with pytest.raises(ConfigError, match="from 0 to 1, not 70"):
@@ -123,7 +136,10 @@ def test_the_policy_is_said_in_words():
 
 
 def test_satisfice_needs_no_willingness_to_pay():
-    assert Decider((CHEAP,), ByWord(), None, "", threshold=0.5).decide(LEGAL).model == "cheap"
+    assert (
+        Decider((CHEAP,), ByWord(), PolicySettings(threshold=0.5), "").decide(LEGAL).model
+        == "cheap"
+    )
 
 
 def test_both_are_configured_in_the_gateway_and_seen_over_http(upstream: Upstream, tmp_path: Path):
