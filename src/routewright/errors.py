@@ -7,9 +7,13 @@
     │   │   └── DamagedError     a journal with a line that is not as it was written
     │   ├── ArtefactError        a trained router on disk
     │   ├── RequestError         a request to the gateway
+    │   │   └── ContextError     a prompt that is longer than the model's window
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
     │   └── MissingExtraError    an optional dependency is not installed
     ├── WeightsError             a weight file is missing or not the published one
+    ├── UnavailableError         nobody can be asked now: HTTP 503 with Retry-After
+    │   ├── CoolingError         every candidate asked for time: HTTP 429
+    │   └── OverloadedError      the gateway has too much to do
     └── UpstreamError            a model's endpoint failed: HTTP 502
         ├── UpstreamTimeoutError HTTP 504
         ├── UpstreamAccountError the endpoint refuses the account: key, permission or credit
@@ -21,6 +25,7 @@ Each message names the file, row or field and says the way out, on one line.
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 
@@ -73,6 +78,12 @@ class RequestError(UsageError):
         self.status = status
 
 
+class ContextError(RequestError):
+    """The prompt is longer than the model's window; one with a larger window may take it."""
+
+    code = "context_length_exceeded"
+
+
 class UnknownModelError(UsageError):
     """A model name that neither the catalogue nor the configuration knows."""
 
@@ -91,6 +102,31 @@ class WeightsError(RoutewrightError):
 
     code = "weights_unavailable"
     exit_code = 2
+
+
+class UnavailableError(RoutewrightError):
+    """Nobody can be asked now; ``retry_after_s`` is when somebody may be, in whole seconds."""
+
+    status = 503
+    code = "no_candidate_available"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = max(math.ceil(retry_after_s), 1)
+
+
+class CoolingError(UnavailableError):
+    """Every candidate's account asked for time; no call was made that could not succeed."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "all_candidates_cooling"
+
+
+class OverloadedError(UnavailableError):
+    """The gateway has more to do than it takes on at once."""
+
+    code = "overloaded"
 
 
 class UpstreamError(RoutewrightError):

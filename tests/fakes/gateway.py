@@ -60,18 +60,24 @@ class ByWord(BaseRouter):
 def scripted_settings(url: str, folder: Path, **gateway: Any) -> Settings:
     """Four models at one scripted upstream; decisions go to ``decisions.jsonl``.
 
-    ``ByWord`` knows the first two; the others come in where nothing is predicted.
+    The second is called through an account of its own. ``ByWord`` knows the first two; the
+    others come in where nothing is predicted.
     """
     prices = {"cheap": (0.1, 0.4), "strong": (10.0, 40.0), "spare": (1.0, 4.0), "last": (2.0, 8.0)}
     models = {
         name: ModelSettings(
-            provider="acme", input_usd_per_mtok=price[0], output_usd_per_mtok=price[1]
+            provider="other" if name == "strong" else "acme",
+            input_usd_per_mtok=price[0],
+            output_usd_per_mtok=price[1],
         )
         for name, price in prices.items()
     }
     return Settings(
         gateway=GatewaySettings(**{"port": 0, "decisions": "decisions.jsonl", **gateway}),
-        providers={"acme": ProviderSettings(kind="openai", base_url=url)},
+        providers={
+            "acme": ProviderSettings(kind="openai", base_url=url),
+            "other": ProviderSettings(kind="openai", base_url=f"{url}/other"),
+        },
         models=models,
         folder=str(folder),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from routewright.config import ProviderSettings, Secret, Settings, Timeouts
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 
-__all__ = ["api_keys", "make_providers"]
+__all__ = ["account_names", "api_keys", "make_providers"]
 
 
 def api_keys(settings: Settings) -> dict[str, Secret]:
@@ -40,6 +41,35 @@ def make_providers(
     return {
         name: _make(name, given, settings, keys[name]) for name, given in settings.providers.items()
     }
+
+
+def account_names(settings: Settings, keys: Mapping[str, Secret]) -> dict[str, str]:
+    """Whose limits each provider's calls count against: equal for one place and one key.
+
+    A key stands in it as a fingerprint.
+    """
+    return {
+        name: f"{_place(name, given)}#{_fingerprint(keys[name])}"
+        for name, given in settings.providers.items()
+    }
+
+
+def _place(name: str, given: ProviderSettings) -> str:
+    match given.kind:
+        case "local":
+            return name  # each has processes of its own
+        case "openai":
+            from routewright.providers.presets import find_preset
+
+            return (given.base_url or find_preset(given.preset).base_url).rstrip("/")
+        case "any":
+            return f"{given.vendor}:{given.base_url}"
+        case _:
+            return f"{given.kind}:{given.base_url.rstrip('/')}"
+
+
+def _fingerprint(key: Secret) -> str:
+    return hashlib.sha256(key.reveal().encode()).hexdigest()[:12] if key else ""
 
 
 def _make(name: str, given: ProviderSettings, settings: Settings, api_key: Secret) -> Provider:

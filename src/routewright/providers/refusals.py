@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from routewright.errors import (
+    ContextError,
     RequestError,
     RoutewrightError,
     UpstreamAccountError,
@@ -24,6 +25,14 @@ from routewright.types import json_object, json_objects
 # OpenAI says with the status of a rate limit that there is no credit left.
 NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
 OVERLOADED = 529  # Anthropic's: all of its users at once, not this account
+
+# What OpenAI and llama.cpp call a prompt beyond the window; others say it in words alone.
+TOO_LONG = ("context_length_exceeded", "exceed_context_size_error")
+_TOO_LONG = re.compile(
+    r"maximum context length|exceed\w* .*context (?:length|window|size)|prompt is too long"
+    r"|input token count.*exceeds|too many (?:input )?tokens",
+    re.IGNORECASE,
+)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")  # Google's: "34.5s"
 
@@ -46,6 +55,8 @@ def refusal(
         return UpstreamAccountError(message)
     if status in (429, OVERLOADED) or (status == 503 and wait_s is not None):
         return UpstreamLimitError(message, retry_after_s=wait_s)
+    if status in (400, 413) and _too_long(decoded, said):
+        return ContextError(message)
     if status in (400, 404, 413, 422):
         return RequestError(message, status=400)
     if status in (408, 504):
@@ -106,6 +117,12 @@ def _error(decoded: object) -> dict[str, object]:
 def _no_credit(decoded: object) -> bool:
     error = _error(decoded)
     return error.get("code") in NO_CREDIT or error.get("type") in NO_CREDIT
+
+
+def _too_long(decoded: object, said: str) -> bool:
+    error = _error(decoded)
+    marked = error.get("code") in TOO_LONG or error.get("type") in TOO_LONG
+    return marked or _TOO_LONG.search(said) is not None
 
 
 def _google_delay_s(decoded: object) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from routewright.errors import RequestError, RoutewrightError, UpstreamError, error_object
-from routewright.serve.call import Call
+from routewright.serve.call import TRUNCATED, Call
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, drain, read_body, unless_gone
 from routewright.serve.stream import RelayedStream
@@ -159,7 +160,7 @@ async def _send_stream(send: Send, stream: RelayedStream) -> None:
 def _error_event(error: RoutewrightError) -> bytes:
     told = error_object(error)
     if type(error) is UpstreamError:
-        told["error"]["code"] = "upstream_stream_truncated"
+        told["error"]["code"] = TRUNCATED
     return b"data: %b\n\n" % msgspec.json.encode(told)
 
 
@@ -172,7 +173,7 @@ def _headers(call: Call, **figures: float | None) -> Headers:
         "attempts": attempts,
         "policy": _ascii(call.decision.policy),
         "artefact": _ascii(call.decision.artefact),
-        "degraded": _ascii(call.decision.degraded),
+        "degraded": _ascii(call.degraded),
         **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
     }
     return [
@@ -198,7 +199,7 @@ async def _send_error(send: Send, error: RoutewrightError, headers: Headers | No
     extra = list(headers or ())
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
-        extra.append((b"retry-after", f"{retry_after_s:g}".encode()))
+        extra.append((b"retry-after", str(math.ceil(retry_after_s)).encode()))
     await _send_json(send, error.status, error_object(error), extra)
 
 

@@ -12,6 +12,7 @@ from routewright.serve.wire import ChatRequest
 from routewright.types import Decision
 
 State = Literal["complete", "partial", "failed"]
+TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class Call:
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
+    skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked
 
     @property
     def model(self) -> str:
@@ -39,10 +41,27 @@ class Call:
         return self.attempts[-1].model if self.attempts else self.decision.model
 
     @property
+    def degraded(self) -> str:
+        """How far down the ladder the answer came from; "" from its top.
+
+        The router's failure first, where the default model stood in, then the model of the
+        fallback list, where the chosen one could not answer.
+        """
+        steps = [self.decision.degraded] if self.decision.degraded else []
+        if self.attempts and self.model != self.decision.model:
+            steps.append(f"fallback: {self.model} answers")
+        return "; ".join(steps)
+
+    def broke(self) -> None:
+        """The stream that was answering broke off."""
+        self.attempts[-1] = msgspec.structs.replace(self.attempts[-1], outcome=TRUNCATED)
+
+    @property
     def reason(self) -> str:
         """Why this model answered, with those that failed before it."""
         failed = [f"{a.model} failed ({a.outcome})" for a in self.attempts[:-1]]
-        return "; ".join([self.decision.reason, *failed])
+        passed = [f"{model} was passed over ({why})" for model, why in self.skipped.items()]
+        return "; ".join([self.decision.reason, *passed, *failed])
 
     def expected(self) -> tuple[float | None, float | None]:
         """Expected score and cost of the model that answered, where the router gave any."""

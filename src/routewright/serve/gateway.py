@@ -13,11 +13,14 @@ from routewright.catalog import known_models
 from routewright.config import GatewaySettings, Settings
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
-from routewright.providers import make_providers
+from routewright.providers import account_names, api_keys, make_providers
 from routewright.routers.base import BaseRouter
 from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
+from routewright.serve.fallback import Fallbacks
+from routewright.serve.health import Health
 from routewright.serve.ledger import Ledger
+from routewright.serve.limits import Admission, RetryBudget
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
@@ -128,12 +131,27 @@ class Gateway:
         self.decider = make_decider(settings, router)
         used = {model.provider for model in self.decider.pool.values()}
         wanted = {name: given for name, given in settings.providers.items() if name in used}
-        self.providers: dict[str, Provider] = make_providers(
-            msgspec.structs.replace(settings, providers=wanted)
-        )
+        used_settings = msgspec.structs.replace(settings, providers=wanted)
+        keys = api_keys(used_settings)
+        self.providers: dict[str, Provider] = make_providers(used_settings, keys)
+        accounts = account_names(used_settings, keys)
         decisions = settings.gateway.decisions
         self.ledger = Ledger(settings.path(decisions) if decisions else None)
-        self.relay = Relay(self.decider, self.providers, self.ledger, self._analyser())
+        self.health = Health()
+        self.relay = Relay(
+            self.decider,
+            self.ledger,
+            self._analyser(),
+            fallbacks=Fallbacks(
+                self.decider.pool,
+                self.providers,
+                accounts,
+                self.health,
+                RetryBudget(),
+                total_s=settings.gateway.timeouts.total_s,
+            ),
+            admission=Admission(settings.gateway.max_in_flight),
+        )
         self.ready = False
 
     async def start(self, *, preload: bool = True) -> None:

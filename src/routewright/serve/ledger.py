@@ -72,6 +72,8 @@ class Ledger:
                 "stream": call.request.stream,
                 "decision": call.decision,
                 "attempts": call.attempts,
+                "skipped": call.skipped,
+                "degraded": call.degraded,
                 "model": call.model,
                 "state": state,
                 "usage": usage,

@@ -1,7 +1,7 @@
 """Decide, call, fall back: what the gateway and the in-process client have in common.
 
-A model that fails before anything reached the client is followed by the decision's next best, at
-most twice. Once a byte is out there is no second try: a stream that breaks is reported as broken.
+Until a byte has reached the client another model can take over (``fallback``). From then on there
+is no second try: a stream that breaks is reported as broken.
 """
 
 from __future__ import annotations
@@ -9,45 +9,50 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from routewright.analysis.llm import LlmAnalyser
 from routewright.errors import (
     RequestError,
-    RoutewrightError,
     UpstreamError,
-    WeightsError,
 )
 from routewright.protocols import Provider, Stream
-from routewright.serve.call import Attempt, Call
+from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.decider import Decider
+from routewright.serve.fallback import Fallbacks
 from routewright.serve.ledger import Ledger
+from routewright.serve.limits import Admission
 from routewright.serve.needs import read_needs
 from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import ChatRequest
-from routewright.types import Decision, Model
+from routewright.types import Decision, Model, Usage
 
 logger = logging.getLogger(__name__)
 
-MOST_FALLBACKS = 2
 DECIDE_TIMEOUT_S = 2.0  # a router that is later than this counts as failed
-T = TypeVar("T")
 
 
 class Relay:
-    """Takes checked requests to the models that a decider chooses."""
+    """Takes checked requests to the models that a decider chooses.
+
+    ``running`` counts the requests that were begun and have not ended.
+    """
 
     def __init__(
         self,
         decider: Decider,
-        providers: Mapping[str, Provider],
         ledger: Ledger,
         analyser: LlmAnalyser | None = None,
+        *,
+        fallbacks: Fallbacks,
+        admission: Admission,
     ) -> None:
         self.decider = decider
+        self.running = 0
+        self._fallbacks = fallbacks
+        self._admission = admission
         self._analyser = analyser
-        self._providers = providers
         self._ledger = ledger
 
     async def decide(self, request: ChatRequest) -> Decision:
@@ -85,9 +90,24 @@ class Relay:
             )
 
     async def begin(self, request: ChatRequest) -> Call:
-        """Decide; what follows is ``complete`` or ``stream``. Raises as ``decide`` does."""
-        call = Call(request, await self.decide(request))
-        self._ledger.decided(call)
+        """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
+
+        Raises:
+            OverloadedError: too many requests run; otherwise as ``decide``.
+        """
+        self.running += 1
+        started = time.monotonic()
+        try:
+            await self._admission.enter()
+        except BaseException:
+            self.running -= 1
+            raise
+        try:
+            call = Call(request, await self.decide(request), started=started)
+            self._ledger.decided(call)
+        except BaseException:
+            self._leave()
+            raise
         return call
 
     async def complete(self, call: Call) -> dict[str, Any]:
@@ -98,11 +118,11 @@ class Relay:
             RequestError: the upstream refused the request itself.
         """
         try:
-            done = await self._first(call, lambda p, m: p.complete(m, call.request.body))
+            done = await self._fallbacks.first(call, lambda p, m: p.complete(m, call.request.body))
         except BaseException:
-            self._ledger.ended(call, "failed", None, None)
+            self._ended(call, "failed", None, None)
             raise
-        self._ledger.ended(call, "complete", done.usage, done.cost_usd)
+        self._ended(call, "complete", done.usage, done.cost_usd)
         expected_score, expected_cost_usd = call.expected()
         ours = {
             "model": call.model,
@@ -123,40 +143,36 @@ class Relay:
             RequestError: the upstream refused the request itself.
         """
         try:
-            opened = await self._first(call, lambda p, m: _open(p, m, call.request.body))
+            opened = await self._fallbacks.first(call, lambda p, m: _open(p, m, call.request.body))
         except BaseException:
-            self._ledger.ended(call, "failed", None, None)
+            self._ended(call, "failed", None, None)
             raise
-        return RelayedStream(call, *opened, record=self._ledger.ended)
+        self._fallbacks.health.began(self._fallbacks.target(call.model))
+        return RelayedStream(call, *opened, record=self._ended)
 
-    async def _first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
-        """What the first model that does not fail gives."""
-        names = (call.decision.model, *call.decision.fallbacks[:MOST_FALLBACKS])
-        for name in names[:-1]:
-            try:
-                return await self._ask(call, name, ask)
-            except (UpstreamError, WeightsError) as error:
-                logger.warning("decision %s: %s; asking the next", call.decision.id, error)
-        return await self._ask(call, names[-1], ask)
+    def _ended(
+        self,
+        call: Call,
+        state: State,
+        usage: Usage | None,
+        cost_usd: float | None,
+        first_token_s: float | None = None,
+    ) -> None:
+        """A call that was begun has ended, for whatever reason; only the first time counts."""
+        if call.recorded:
+            return
+        if call.attempts and state != "failed":
+            target = self._fallbacks.target(call.model)
+            if call.attempts[-1].outcome == TRUNCATED:
+                self._fallbacks.health.failed(target)
+            elif state == "complete":
+                self._fallbacks.health.succeeded(target)
+        self._leave()
+        self._ledger.ended(call, state, usage, cost_usd, first_token_s)
 
-    async def _ask(
-        self, call: Call, name: str, ask: Callable[[Provider, Model], Awaitable[T]]
-    ) -> T:
-        model = self.decider.pool[name]
-        started = time.monotonic()
-        outcome = "cancelled"
-        try:
-            got = await ask(self._providers[model.provider], model)
-            outcome = "ok"
-        except RoutewrightError as error:
-            outcome = error.code
-            raise
-        except Exception:
-            outcome = "internal_error"
-            raise
-        finally:
-            call.attempts.append(Attempt(name, outcome, time.monotonic() - started))
-        return got
+    def _leave(self) -> None:
+        self.running -= 1
+        self._admission.leave()
 
 
 async def _open(

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import msgspec
 
+from routewright.errors import UpstreamError
 from routewright.protocols import Stream
 from routewright.serve.call import Call, State
 from routewright.types import Usage
@@ -61,7 +62,11 @@ class RelayedStream:
         while True:
             event, self._first = self._first, None
             if event is None:
-                event = await anext(self._events)
+                try:
+                    event = await anext(self._events)
+                except UpstreamError:
+                    self.call.broke()
+                    raise
             if event.strip() == TERMINAL:
                 self._state = "complete"
                 return b": routewright %b\n\n%b" % (msgspec.json.encode(self.outcome), event)

@@ -84,7 +84,7 @@ def test_the_models_are_listed_with_their_provider(running):
     assert [(m["id"], m["owned_by"]) for m in listed[:3]] == [
         ("auto", "routewright"),
         ("cheap", "acme"),
-        ("strong", "acme"),
+        ("strong", "other"),
     ]
     assert running.request("GET", "/v1/models/strong").json["id"] == "strong"
     assert running.request("GET", "/v1/models/weak").status == 404

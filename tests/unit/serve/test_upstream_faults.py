@@ -20,7 +20,7 @@ PATIENCE_S = 20.0  # far below the upstream timeout: only a cancelled call ends 
     [
         (Refuse(500), "bad_upstream"),
         (Refuse(401), "upstream_account"),
-        (Refuse(429, headers=(("retry-after", "7"),)), "upstream_rate_limited"),
+        (Refuse(429, headers=(("retry-after", "0"),)), "upstream_rate_limited"),
         (Raw(b"<html>", "text/html"), "bad_upstream"),
         (Raw(b'{"error": {"message": "no"}}'), "bad_upstream"),
         (Cut(0), "bad_upstream"),

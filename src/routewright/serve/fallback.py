@@ -1,0 +1,185 @@
+"""Who is asked, in which order, and when nobody is: the one owner of second calls.
+
+A candidate that cools or keeps failing is passed over, which costs nothing. One that fails before
+anything reached the client is followed by the decision's next best, within the retry budget and
+the request's total time. What the request itself is refused for is passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from routewright.errors import (
+    ContextError,
+    CoolingError,
+    RequestError,
+    RoutewrightError,
+    UnavailableError,
+    UpstreamAccountError,
+    UpstreamError,
+    UpstreamLimitError,
+    UpstreamTimeoutError,
+    WeightsError,
+)
+from routewright.protocols import Provider
+from routewright.serve.call import Attempt, Call
+from routewright.serve.health import Health, Pause, Target
+from routewright.serve.limits import RetryBudget
+from routewright.types import Model
+
+logger = logging.getLogger(__name__)
+
+MOST_FALLBACKS = 2
+T = TypeVar("T")
+
+
+class Fallbacks:
+    """Asks a decision's candidates until one answers.
+
+    Args:
+        pool: the models by name.
+        providers: by name.
+        accounts: whose limits each provider's calls count against, by provider.
+        health: of the upstreams, shared by every request of this process.
+        budget: of second calls, shared likewise.
+        total_s: from a request's arrival to the first byte of its answer at most.
+    """
+
+    def __init__(
+        self,
+        pool: Mapping[str, Model],
+        providers: Mapping[str, Provider],
+        accounts: Mapping[str, str],
+        health: Health,
+        budget: RetryBudget,
+        *,
+        total_s: float,
+    ) -> None:
+        self.health = health
+        self.total_s = total_s
+        self._pool = pool
+        self._providers = providers
+        self._accounts = accounts
+        self._budget = budget
+
+    def target(self, name: str) -> Target:
+        """What the health of a model of the pool is kept under."""
+        provider = self._pool[name].provider
+        return Target(self._accounts.get(provider, provider), name)
+
+    def remaining_s(self, call: Call) -> float:
+        """Seconds until the request has taken as long as it may."""
+        return call.started + self.total_s - time.monotonic()
+
+    async def first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
+        """What the first candidate that does not fail gives.
+
+        Raises:
+            CoolingError: every candidate cools.
+            UnavailableError: none may be asked now.
+            UpstreamError: those that were asked failed; the last error is told.
+            RequestError: an upstream refused the request itself.
+        """
+        self._budget.earn()
+        try:
+            async with asyncio.timeout(self.remaining_s(call)):
+                return await self._first(call, ask)
+        except TimeoutError as error:
+            late = f"{call.model}: no answer in {self.total_s:g} s, all fallbacks included"
+            if call.attempts:
+                last = msgspec.structs.replace(call.attempts[-1], outcome=UpstreamTimeoutError.code)
+                call.attempts[-1] = last
+                self.health.failed(self.target(last.model))
+            raise UpstreamTimeoutError(late) from error
+
+    async def _first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
+        names = [call.decision.model, *call.decision.fallbacks]
+        failure: RoutewrightError | None = None
+        while names and len(call.attempts) <= MOST_FALLBACKS:
+            name = names.pop(0)
+            pause = self.health.pause(self.target(name))
+            if pause is not None:
+                call.skipped[name] = pause.why
+                continue
+            if failure is not None and not (_is_free(failure) or self._budget.spend()):
+                logger.warning("decision %s: the retry budget is spent", call.decision.id)
+                break
+            self.health.admit(self.target(name))
+            try:
+                return await self._ask(call, name, ask)
+            except ContextError as error:
+                failure = error
+                names = [n for n in names if _is_larger(self._pool[n], self._pool[name])]
+            except UpstreamAccountError as error:
+                failure = error
+                account = self.target(name).account
+                names = [n for n in names if self.target(n).account != account]
+            except (UpstreamError, WeightsError) as error:
+                failure = error
+            logger.warning("decision %s: %s", call.decision.id, failure)
+        raise self._refusal(call, failure)
+
+    async def _ask(
+        self, call: Call, name: str, ask: Callable[[Provider, Model], Awaitable[T]]
+    ) -> T:
+        model = self._pool[name]
+        target = self.target(name)
+        started = time.monotonic()
+        outcome = "cancelled"
+        try:
+            got = await ask(self._providers[model.provider], model)
+            outcome = "ok"
+        except RoutewrightError as error:
+            outcome = error.code
+            self._note(target, error)
+            raise
+        except Exception:
+            outcome = "internal_error"
+            raise
+        finally:
+            call.attempts.append(Attempt(name, outcome, time.monotonic() - started))
+        return got
+
+    def _note(self, target: Target, error: RoutewrightError) -> None:
+        if isinstance(error, UpstreamLimitError):
+            self.health.cool(target.account, error.retry_after_s)
+        elif isinstance(error, (UpstreamError, WeightsError)):
+            self.health.failed(target)
+        elif isinstance(error, RequestError):
+            self.health.succeeded(target)
+
+    def _refusal(self, call: Call, failure: RoutewrightError | None) -> RoutewrightError:
+        """The error to tell: the last one, unless waiting is what would help."""
+        names = (call.decision.model, *call.decision.fallbacks)
+        pauses = [self.health.pause(self.target(name)) for name in names]
+        paused: list[Pause] = [pause for pause in pauses if pause is not None]
+        if failure is not None and not (
+            isinstance(failure, UpstreamLimitError) and len(paused) == len(names)
+        ):
+            return failure
+        wait_s = min((pause.wait_s for pause in paused), default=1.0)
+        if paused and all(pause.why == "cooling" for pause in paused):
+            told = "every candidate was asked to slow down; wait as Retry-After says"
+            return CoolingError(told, retry_after_s=wait_s)
+        told = "every candidate keeps failing or cools; wait as Retry-After says"
+        return UnavailableError(told, retry_after_s=wait_s)
+
+
+def _is_free(failure: RoutewrightError) -> bool:
+    """Whether a call after this failure floods nobody: its account is left alone from now on, or
+    the prompt was at fault.
+    """
+    return isinstance(failure, (UpstreamLimitError, ContextError))
+
+
+def _is_larger(other: Model, model: Model) -> bool:
+    """Whether a prompt that is too long for the one may fit the other; unknown windows may."""
+    if other.context_window is None or model.context_window is None:
+        return True
+    return other.context_window > model.context_window
