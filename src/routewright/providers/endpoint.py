@@ -5,16 +5,16 @@ Hosts and keys come from the configuration alone; nothing in a request's body ca
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from routewright.config import Timeouts
-from routewright.errors import RequestError, UpstreamError, UpstreamTimeoutError
+from routewright.errors import RequestError, UpstreamError
+from routewright.providers.pool import Pool
 from routewright.providers.refusals import error_text, refusal
+from routewright.providers.response import Response
 from routewright.types import json_object
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # an endless answer is an error, not memory
@@ -38,58 +38,35 @@ class Endpoint:
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self.timeouts = timeouts or Timeouts()
-        self._headers = {"content-type": "application/json", **headers}
-        self._session: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        """Open the connection pool; safe to call twice."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                headers=self._headers,
-                timeout=aiohttp.ClientTimeout(
-                    total=self.timeouts.total_s, sock_connect=self.timeouts.connect_s
-                ),
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
-                trust_env=False,
-            )
+        sent = {"content-type": "application/json", **headers}
+        self._pool = Pool(name, self.base_url, headers=sent, timeouts=timeouts or Timeouts())
 
     async def aclose(self) -> None:
         """Close the pool; safe to call twice."""
-        if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        await self._pool.aclose()
 
     async def post(
-        self, path: str, body: Mapping[str, Any], *, idempotency_key: str = ""
-    ) -> aiohttp.ClientResponse:
-        """The response to ``body``, its status 200.
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        idempotency_key: str = "",
+        streamed: bool = True,
+    ) -> Response:
+        """The response to ``body``, its status 200; ``streamed`` where pieces of it can be late.
 
         Raises:
             RequestError: the request was refused for what it says.
             UpstreamError: no answer, or one that ``refusals.refusal`` describes.
         """
-        await self.start()
-        session = self._session
-        if session is None:
-            raise UpstreamError(f"{self.name}: closed")
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         try:
             payload = msgspec.json.encode(body)
         except (TypeError, UnicodeEncodeError) as error:  # half of an emoji, for one
             raise RequestError(f"the request is no JSON text ({error})") from error
-        try:
-            response = await _send(session, f"{self.base_url}{path}", payload, headers)
-        except TimeoutError as error:
-            raise UpstreamTimeoutError(f"{self.name}: no answer in time") from error
-        except aiohttp.ClientError as error:
-            raise UpstreamError(
-                f"{self.name}: {type(error).__name__} at {self.base_url}",
-                maybe_paid=not isinstance(error, aiohttp.ClientConnectorError),
-            ) from error
+        response = await self._pool.post(path, payload, headers, streamed=streamed)
         if response.status != 200:
-            async with response:
-                raw = await self._read(response)
+            raw = await response.read(MAX_BODY_BYTES)
             raise refusal(self.name, response.status, response.headers, raw)
         return response
 
@@ -97,74 +74,53 @@ class Endpoint:
         self, path: str, body: Mapping[str, Any], *, idempotency_key: str = ""
     ) -> dict[str, Any]:
         """The JSON object that answers ``body``. Raises as ``post`` does."""
-        async with await self.post(path, body, idempotency_key=idempotency_key) as response:
-            raw = await self._read(response)
-        return decode_object(raw, self.name)
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async for chunk in response.content.iter_any():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    raise UpstreamError(f"{self.name}: answer over {MAX_BODY_BYTES} bytes")
-        except TimeoutError as error:
-            raise UpstreamTimeoutError(f"{self.name}: the answer stalled") from error
-        except (aiohttp.ClientError, asyncio.IncompleteReadError) as error:
-            raise UpstreamError(
-                f"{self.name}: the answer broke off ({type(error).__name__})"
-            ) from error
-        return b"".join(chunks)
+        response = await self.post(path, body, idempotency_key=idempotency_key, streamed=False)
+        return decode_object(await response.read(MAX_BODY_BYTES), self.name)
 
 
-async def _send(
-    session: aiohttp.ClientSession, url: str, payload: bytes, headers: Mapping[str, str]
-) -> aiohttp.ClientResponse:
-    """Post, on another connection where an idle one was closed before the request was written.
+class EventSplitter:
+    """Cuts a body into its server-sent events, however its bytes arrive.
 
-    Such a request cannot have been whole, so that it was not served and nothing was paid for.
+    An event ends with a blank line; of the ends of lines that the standard allows, those of
+    endpoints are known: LF and CRLF, which becomes LF.
     """
-    post: Callable[[], Any] = lambda: session.post(  # noqa: E731  # two tries of one thing
-        url, data=payload, headers=headers, allow_redirects=False
-    )
-    try:
-        return await post()
-    except aiohttp.ClientOSError as error:
-        if not isinstance(error.__cause__, aiohttp.ClientConnectionResetError):
-            raise
-    return await post()
 
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._rest = bytearray()
+        self._seen = 0  # bytes of the rest without an end in them: they are searched but once
+        self._begun = False
 
-async def whole_events(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
-    """The server-sent events in the chunks of a response, each with its blank line.
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The events that this piece of the body completes, each with its blank line.
 
-    Raises:
-        UpstreamError: the connection broke or stalled, or an event has no end.
-    """
-    buffer = bytearray()
-    seen = 0  # bytes of the buffer that hold no end of an event: a long one is searched but once
-    begun = False
-    try:
-        async for chunk in chunks:
-            if buffer.endswith(b"\r"):  # the other half of a line's end may follow
-                chunk = b"\r" + chunk  # noqa: PLW2901  # joined to what it belongs to
-                del buffer[-1:]
-            buffer += chunk.replace(b"\r\n", b"\n")
-            if not begun and len(buffer) >= len(BYTE_ORDER_MARK):
-                buffer, begun = buffer.removeprefix(BYTE_ORDER_MARK), True
-            while (end := buffer.find(b"\n\n", max(seen - 2, 0))) >= 0:
-                event, seen = bytes(buffer[: end + 2]), 0
-                del buffer[: end + 2]
-                yield event
-            seen = len(buffer)
-            if seen > MAX_EVENT_BYTES:
-                raise UpstreamError(f"{name}: an event over {MAX_EVENT_BYTES} bytes")
-    except TimeoutError as error:
-        raise UpstreamTimeoutError(f"{name}: the stream stalled") from error
-    except aiohttp.ClientError as error:
-        raise UpstreamError(f"{name}: the stream broke off") from error
+        Raises:
+            UpstreamError: an event has no end.
+        """
+        if self._begun and not self._rest and b"\r" not in chunk:
+            if chunk.find(b"\n\n") == len(chunk) - 2 >= 0:  # one event, as most arrive
+                return [chunk]
+        elif self._rest.endswith(b"\r"):  # the other half of a line's end may follow
+            chunk = b"\r" + chunk
+            del self._rest[-1:]
+        rest = self._rest
+        rest += chunk.replace(b"\r\n", b"\n")
+        if not self._begun:
+            if len(rest) < len(BYTE_ORDER_MARK):
+                return []
+            self._begun = True
+            if rest.startswith(BYTE_ORDER_MARK):
+                del rest[: len(BYTE_ORDER_MARK)]
+        events: list[bytes] = []
+        begin = 0
+        while (end := rest.find(b"\n\n", max(self._seen - 2, begin))) >= 0:
+            events.append(bytes(rest[begin : end + 2]))
+            begin, self._seen = end + 2, 0
+        del rest[:begin]
+        self._seen = len(rest)
+        if self._seen > MAX_EVENT_BYTES:
+            raise UpstreamError(f"{self._name}: an event over {MAX_EVENT_BYTES} bytes")
+        return events
 
 
 def event_data(event: bytes) -> bytes:

@@ -42,8 +42,7 @@ class OpenAIProvider:
         self._endpoint = Endpoint(name, base_url, headers=headers, timeouts=timeouts)
 
     async def start(self) -> None:
-        """Open the connection pool."""
-        await self._endpoint.start()
+        """Do nothing: connections are opened as they are needed."""
 
     async def complete(
         self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""

@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-import aiohttp
 import msgspec
 
 from routewright import catalog
 from routewright.errors import UpstreamError
-from routewright.providers.endpoint import whole_events
+from routewright.providers.endpoint import EventSplitter
+from routewright.providers.response import Response
 from routewright.providers.usage import wire_usage
 from routewright.types import Model, Usage
 
@@ -46,7 +46,7 @@ class HttpStream:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: Response,
         name: str,
         reader: EventReader,
         model: Model,
@@ -67,19 +67,24 @@ class HttpStream:
             UpstreamError: the stream was cut before its terminal event, or told of an error.
         """
         try:
-            async for event in whole_events(self._response.content.iter_any(), self._name):
-                for told in self._note(self._reader.read(event)):
-                    yield told
-                if self._reader.finished:
-                    return
+            splitter = EventSplitter(self._name)
+            while chunk := await self._response.chunk():
+                for event in splitter.feed(chunk):
+                    for told in self._note(self._reader.read(event)):
+                        yield told
+                    if self._reader.finished:
+                        return
             for told in self._note(self._reader.end()):
                 yield told
         finally:
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Drop the connection, which stops the upstream; safe to call twice."""
-        self._response.close()
+        """Stop the upstream; after the whole answer its connection serves others."""
+        if self._reader.finished:
+            self._response.leave()
+        else:
+            self._response.close()
 
     def _note(self, told: Sequence[bytes]) -> Sequence[bytes]:
         if self._reader.usage is not None:

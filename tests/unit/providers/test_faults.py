@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +18,7 @@ from routewright.errors import (
 )
 from routewright.providers.anthropic import AnthropicProvider
 from routewright.providers.completion import complete_streamed
-from routewright.providers.endpoint import whole_events
+from routewright.providers.endpoint import EventSplitter
 from routewright.providers.gemini import GeminiProvider
 from routewright.providers.openai import OpenAIProvider
 from routewright.providers.presets import find_preset
@@ -129,18 +127,13 @@ def test_events_come_out_whole_however_the_bytes_were_split(sizes, crlf, bom):
         raw = raw.replace(b"\n", b"\r\n") if crlf else raw
         raw = b"\xef\xbb\xbf" + raw if bom else raw
 
-        async def chunks(raw=raw):
-            at = 0
-            for size in itertools.cycle(sizes):
-                yield raw[at : at + size]
-                at += size
-                if at >= len(raw):
-                    return
-
-        async def read(chunks=chunks):
-            return [event async for event in whole_events(chunks(), "acme")]
-
-        assert asyncio.run(read()) == list(events)
+        splitter, got, at = EventSplitter("acme"), [], 0
+        for size in itertools.cycle(sizes):
+            got += splitter.feed(raw[at : at + size])
+            at += size
+            if at >= len(raw):
+                break
+        assert got == list(events)
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -270,7 +263,7 @@ async def test_an_event_without_end_is_an_error_not_memory(spoken):
 
 async def test_nobody_listening_and_a_silent_upstream_are_errors_without_the_key(spoken):
     provider = SPOKEN[spoken][0]("acme", base_url="http://127.0.0.1:9", api_key=Secret(KEY))
-    with pytest.raises(UpstreamError, match="acme: ClientConnectorError") as raised:
+    with pytest.raises(UpstreamError, match="acme: cannot connect") as raised:
         await provider.complete(MODEL, BODY)
     await provider.aclose()
     assert KEY not in str(raised.value)
@@ -334,17 +327,3 @@ async def test_an_answer_without_usable_usage_is_charged_by_its_length():
     done, _ = await asked("openai", [Events(events)], streamed=True)
     assert done.usage.estimated
     assert done.cost_usd > 0
-
-
-async def test_a_keepalive_that_the_upstream_dropped_costs_no_error():
-    answer = {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}
-    with dialect([Whole(answer)]) as upstream:
-        provider = OpenAIProvider("acme", base_url=upstream.url)
-        for _ in range(3):
-            assert (await provider.complete(MODEL, BODY)).text == "hi"
-            session = provider._endpoint._session
-            for group in session.connector._conns.values():
-                for protocol, _since in group:
-                    protocol.transport.close()  # what a server's close does, seen a moment later
-        await provider.aclose()
-    assert json.dumps(BODY["messages"]) == json.dumps(upstream.requests[-1].body["messages"])

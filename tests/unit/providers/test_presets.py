@@ -118,7 +118,8 @@ def configured(tmp_path, text):
 
 
 def headers_of(provider):
-    return provider._endpoint._headers
+    lines = provider._endpoint._pool._headers.splitlines()
+    return dict(line.split(": ", 1) for line in lines)
 
 
 def test_each_kind_of_provider_is_made_with_the_key_in_the_usual_variable(tmp_path, monkeypatch):

@@ -1,0 +1,141 @@
+"""An upstream's answer between the connection that fills it and the reader that empties it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from routewright.errors import UpstreamError
+
+BUFFER_BYTES = 64 * 1024  # of a body that nobody reads; then the upstream has to wait
+
+
+class Source(Protocol):
+    """What a reader may ask of the connection that its answer comes from."""
+
+    def pause(self) -> None:
+        """Let the upstream wait."""
+        ...
+
+    def resume(self) -> None:
+        """Let the upstream send again."""
+        ...
+
+    def linger(self) -> None:
+        """Read on to the end without a reader, and then serve others."""
+        ...
+
+    def drop(self) -> None:
+        """Close the socket now."""
+        ...
+
+
+class Response:
+    """One answer; ``headers`` are in lower case, of several with one name the last.
+
+    Read it whole or in pieces, then close it, whatever happens.
+    """
+
+    def __init__(self, name: str, source: Source) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.begun = False  # status and headers are known
+        self._name = name
+        self._source: Source | None = source  # None once nothing more will come
+        self._failure: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._most = 0  # bytes that may wait before the reader is woken
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises as ``read`` does."""
+        while not self.begun:
+            await self._wait()
+
+    async def read(self, most_bytes: int) -> bytes:
+        """All of the body that is left.
+
+        Raises:
+            UpstreamError: it broke off, stalled, or is larger than ``most_bytes``.
+        """
+        self._most = most_bytes
+        if self._source is not None:
+            self._source.resume()  # much may have come with the headers
+        while self._source is not None and self._size <= most_bytes:
+            await self._wait()
+        if self._failure is not None:
+            raise self._failure
+        if self._size > most_bytes:
+            self.close()
+            raise UpstreamError(f"{self._name}: answer over {most_bytes} bytes")
+        return self._take()
+
+    async def chunk(self) -> bytes:
+        """What has come of the body since the last time; empty once there is no more.
+
+        Raises:
+            UpstreamError: it broke off, or stalled.
+        """
+        while not self._size:
+            if self._source is None:
+                self._check()
+                return b""
+            await self._wait()
+        return self._take()
+
+    def close(self) -> None:
+        """Drop the connection, which stops the upstream; after a whole answer it stays open."""
+        self._chunks.clear()
+        self._size = 0
+        if self._source is not None:
+            self._source.drop()
+
+    def leave(self) -> None:
+        """Let go of an answer that is known to be whole, though its last bytes are not here."""
+        self._chunks.clear()
+        self._size = 0
+        if self._source is not None:
+            self._source.linger()
+
+    def add(self, data: bytes) -> None:
+        """The connection's: a piece of the body has come."""
+        self._chunks.append(data)
+        self._size += len(data)
+
+    def end(self, failure: Exception | None = None) -> None:
+        """The connection's: nothing more will come."""
+        if self._source is not None:
+            self._source, self._failure = None, failure
+            self.wake()
+
+    def wake(self) -> None:
+        """The connection's: it has given what it has got so far."""
+        waiter = self._waiter
+        awaited = self._source is None or not self._most or self._size > self._most
+        if awaited and waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        if self._source is not None and not self._most and self._size > BUFFER_BYTES:
+            self._source.pause()
+
+    async def _wait(self) -> None:
+        self._check()
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.close()  # in every phase: nobody waits for this answer any more
+            raise
+        finally:
+            self._waiter = None
+        self._check()
+
+    def _check(self) -> None:
+        if self._failure is not None and not self._size:
+            raise self._failure
+
+    def _take(self) -> bytes:
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        if self._source is not None:
+            self._source.resume()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
