@@ -100,6 +100,7 @@ class Served:
 
     url: str
     gateway: Gateway
+    loop: Any = None
 
     @property
     def port(self) -> int:
@@ -146,7 +147,7 @@ def served(gateway: Gateway, *, body_timeout_s: float = 30.0) -> Generator[Serve
     if isinstance(told, BaseException):
         raise told
     try:
-        yield Served(told, gateway)
+        yield Served(told, gateway, held[0])
     finally:
         loop, stop = held
         loop.call_soon_threadsafe(stop.set)

@@ -244,7 +244,7 @@ threading.Thread(target=serve, daemon=True).start()
 url = f"http://127.0.0.1:{port}"
 for _ in range(600):
     try:
-        urllib.request.urlopen(url + "/healthz")
+        urllib.request.urlopen(url + "/readyz")
         break
     except OSError:
         time.sleep(0.05)

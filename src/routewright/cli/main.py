@@ -21,6 +21,7 @@ VERBS = {
     "evaluate": "Prove on held-out prompts whether routing pays.",
     "bench": "Compare routers on benchmarks: splits, seeds, intervals, one leaderboard.",
     "route": "Decide which model a prompt should go to, without a server.",
+    "config": "Check a gateway's configuration and artefact without starting it.",
     "serve": "Serve the router behind an OpenAI-compatible endpoint.",
 }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from routewright.config import Settings
     from routewright.serve.gateway import Gateway
 
 _NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -42,17 +43,20 @@ def command(
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
 
-    settings = with_flags(
-        load_settings(config), host=host, port=port, artefact=artefact, worth_usd=worth_usd
-    )
-    gateway = Gateway(settings)
-    for line in _about(gateway):
+    def read() -> Settings:
+        return with_flags(
+            load_settings(config), host=host, port=port, artefact=artefact, worth_usd=worth_usd
+        )
+
+    gateway = Gateway(read(), source=read)
+    for line in about(gateway):
         click.echo(line)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(gateway, on_ready=_announce))
 
 
-def _about(gateway: Gateway) -> list[str]:
+def about(gateway: Gateway) -> list[str]:
+    """What a gateway would route, and by what, in a few lines."""
     decider = gateway.decider
     if decider.router is None:
         first = f"no router: {decider.default_model} answers for the model auto"

@@ -57,7 +57,15 @@ from routewright.routers.packing import under
 from routewright.routers.record import Record
 from routewright.types import Prompt
 
-__all__ = ["ARRAYS", "MANIFEST", "Manifest", "load_router", "read_manifest", "save_router"]
+__all__ = [
+    "ARRAYS",
+    "MANIFEST",
+    "Manifest",
+    "fingerprint",
+    "load_router",
+    "read_manifest",
+    "save_router",
+]
 
 ARRAYS = "arrays.safetensors"
 _COPY = "copy the artefact again, or train again"
@@ -102,6 +110,17 @@ def save_router(router: BaseRouter, path: Path, extra: Meta | None = None) -> No
             f"{path}: the manifest would be larger than {MOST_JSON} bytes; keep less in extra"
         )
     _write_folder(path, {ARRAYS: packed, MANIFEST: told})
+
+
+def fingerprint(path: Path) -> str:
+    """Twelve hexadecimal digits that stand for all that an artefact holds.
+
+    The manifest names the digest of the arrays, so that its own digest covers both.
+
+    Raises:
+        ArtefactError: there is no manifest.
+    """
+    return hashlib.sha256(read_file(path / MANIFEST, MOST_JSON)).hexdigest()[:12]
 
 
 def load_router(path: Path, kind: Callable[..., BaseRouter] | None = None) -> BaseRouter:

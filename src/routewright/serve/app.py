@@ -44,6 +44,7 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
             Route("/v1/models", _Endpoint(surface.models), methods=["GET"]),
             Route("/v1/models/{name:path}", _Endpoint(surface.model), methods=["GET"]),
             Route("/healthz", _Endpoint(surface.healthz), methods=["GET"]),
+            Route("/readyz", _Endpoint(surface.readyz), methods=["GET"]),
         ],
         exception_handlers={HTTPException: _no_route},
     )
@@ -97,10 +98,20 @@ class _Surface:
         await _send_json(send, 200, self._model_object(name))
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Alive: this says nothing of upstreams, database or configuration."""
         del scope, receive
-        ready = self._gateway.ready
-        status = {"status": "ok" if ready else "starting"}
-        await _send_json(send, 200 if ready else 503, status)
+        await _send_json(send, 200, {"status": "ok"})
+
+    async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Able to route: not while starting or draining."""
+        del scope, receive
+        gateway = self._gateway
+        told = {
+            "status": gateway.state,
+            "artefact": gateway.decider.artefact,
+            "reload_refused": bool(gateway.reload_refused),
+        }
+        await _send_json(send, 200 if gateway.ready else 503, told)
 
     def _model_object(self, name: str) -> dict[str, Any]:
         model = self._gateway.decider.pool.get(name)

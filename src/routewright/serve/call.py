@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from routewright.serve.wire import ChatRequest
 from routewright.types import Decision
+
+if TYPE_CHECKING:
+    from routewright.serve.generation import Generation
 
 State = Literal["complete", "partial", "failed"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
@@ -29,6 +32,7 @@ class Call:
 
     request: ChatRequest
     decision: Decision
+    generation: Generation
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)

@@ -50,6 +50,7 @@ class Decider:
         artefact: the router's name, noted in every decision.
         rules: what the operator decides whatever the scores.
         analysed: whether somebody brings analyses, with a difficulty, to ``decide``.
+        ids: where decisions get their ids, so that they sort by time beyond this decider's life.
 
     Raises:
         ConfigError: the parts do not fit together; the message says which setting to change.
@@ -67,6 +68,7 @@ class Decider:
         artefact: str = "",
         rules: tuple[Rule, ...] = (),
         analysed: bool = False,
+        ids: Ids | None = None,
     ) -> None:
         self.pool = {model.name: model for model in pool}
         self.router = router
@@ -77,7 +79,7 @@ class Decider:
         self.artefact = artefact
         self.rules = rules
         self.analysed = analysed
-        self._ids = Ids()
+        self.ids = ids or Ids()
         self._strength = _strength(router)
         self._check()
 
@@ -270,7 +272,7 @@ class Decider:
         analysis: Analysis | None = None,
     ) -> Decision:
         return Decision(
-            id=self._ids.new(),
+            id=self.ids.new(),
             model=ordered[0],
             reason=reason,
             worth_usd=policy.worth_usd or 0.0,

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from routewright.analysis.llm import LlmAnalyser
 from routewright.catalog import known_models
 from routewright.config import GatewaySettings, Settings
-from routewright.errors import ConfigError
+from routewright.errors import ArtefactError, ConfigError
 from routewright.protocols import Provider
-from routewright.providers import account_names, api_keys, make_providers
+from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
-from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
-from routewright.serve.fallback import Fallbacks
+from routewright.serve.generation import Generation
 from routewright.serve.health import Health
+from routewright.serve.ids import Ids
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission, RetryBudget
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
 from routewright.types import Model, PolicySettings
+
+State = Literal["starting", "ready", "draining"]
 
 
 def with_flags(
@@ -65,7 +68,9 @@ def _policy(worth_usd: float | None, threshold: float | None) -> str | None:
     return None if worth_usd is None else "utility"
 
 
-def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decider:
+def make_decider(
+    settings: Settings, router: BaseRouter | None = None, ids: Ids | None = None
+) -> Decider:
     """The decider of a configuration; its artefact is read unless ``router`` is given.
 
     Raises:
@@ -74,8 +79,9 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
     """
     gateway = settings.gateway
     artefact = settings.path(gateway.artefact) if gateway.artefact else None
+    named = artefact.name if artefact else ""
     if router is None and artefact is not None:
-        router = BaseRouter.load(artefact)
+        router, named = load_named(artefact)
     pool = tuple(_as_served(model, settings) for model in settings.pool())
     called = () if router is None else (router.name, artefact.name if artefact else "")
     return Decider(
@@ -87,10 +93,24 @@ def make_decider(settings: Settings, router: BaseRouter | None = None) -> Decide
             settings.models, profiles=gateway.profiles, aliases=gateway.aliases, routers=called
         ),
         lacks={m.name: lacks(m, settings.providers[m.provider].kind) for m in pool},
-        artefact=artefact.name if artefact else "",
+        artefact=named,
+        ids=ids,
         rules=gateway.rules,
         analysed=gateway.analyser is not None,
     )
+
+
+def load_named(path: Path) -> tuple[BaseRouter, str]:
+    """The router of an artefact folder, and its name with a fingerprint of what it holds.
+
+    Raises:
+        ArtefactError: it cannot be used, or was replaced while it was read.
+    """
+    before = fingerprint(path)
+    router = BaseRouter.load(path)
+    if fingerprint(path) != before:
+        raise ArtefactError(f"{path}: replaced while it was read; reload again")
+    return router, f"{path.name}@{before}"
 
 
 def _with_worth(policy: PolicySettings, router: BaseRouter | None) -> PolicySettings:
@@ -109,11 +129,11 @@ def decider_of_artefact(
         ConfigError: no willingness to pay is given or recommended.
         ArtefactError: the artefact cannot be used.
     """
-    router = BaseRouter.load(path)
+    router, named = load_named(Path(path))
     pool = (known_models().get(n) or Model(name=n, provider="") for n in router.models_)
     asked = PolicySettings(worth_usd=worth_usd if threshold is None else None, threshold=threshold)
     policy = _with_worth(asked, router)
-    return Decider(tuple(pool), router, policy, "", artefact=Path(path).name)
+    return Decider(tuple(pool), router, policy, "", artefact=named)
 
 
 class Gateway:
@@ -121,38 +141,67 @@ class Gateway:
 
     Building it checks the configuration and opens nothing; ``start`` opens and loads.
 
+    Args:
+        settings: the configuration.
+        router: instead of the configured artefact.
+        source: reads the configuration again for a reload.
+
     Raises:
         ConfigError: pool, router and settings do not fit together, or a key is not set.
         ArtefactError: the artefact cannot be used.
     """
 
-    def __init__(self, settings: Settings, *, router: BaseRouter | None = None) -> None:
-        self.settings = settings
-        self.decider = make_decider(settings, router)
-        used = {model.provider for model in self.decider.pool.values()}
-        wanted = {name: given for name, given in settings.providers.items() if name in used}
-        used_settings = msgspec.structs.replace(settings, providers=wanted)
-        keys = api_keys(used_settings)
-        self.providers: dict[str, Provider] = make_providers(used_settings, keys)
-        accounts = account_names(used_settings, keys)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        router: BaseRouter | None = None,
+        source: Callable[[], Settings] | None = None,
+    ) -> None:
+        self.health = Health()
+        self.state: State = "starting"
+        self.reload_refused = ""
+        self._source = source
+        self._budget = RetryBudget()
+        self._reloading = asyncio.Lock()
+        self._retiring: dict[asyncio.Task[None], Generation] = {}
         decisions = settings.gateway.decisions
         self.ledger = Ledger(settings.path(decisions) if decisions else None)
-        self.health = Health()
         self.relay = Relay(
-            self.decider,
+            self._generation(settings, router, None),
             self.ledger,
-            self._analyser(),
-            fallbacks=Fallbacks(
-                self.decider.pool,
-                self.providers,
-                accounts,
-                self.health,
-                RetryBudget(),
-                total_s=settings.gateway.timeouts.total_s,
-            ),
-            admission=Admission(settings.gateway.max_in_flight),
+            Admission(settings.gateway.max_in_flight),
         )
-        self.ready = False
+
+    @property
+    def generation(self) -> Generation:
+        """What requests that come now are decided and called with."""
+        return self.relay.generation
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self.generation.settings
+
+    @property
+    def decider(self) -> Decider:
+        """The decider in force."""
+        return self.generation.decider
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers in force, by name."""
+        return self.generation.providers
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be routed: not while starting or draining."""
+        return self.state == "ready"
+
+    @property
+    def retiring(self) -> int:
+        """How many former generations still have requests to end."""
+        return len(self._retiring)
 
     async def start(self, *, preload: bool = True) -> None:
         """Open providers and journal, and load local models, all at once; then be ready.
@@ -161,49 +210,75 @@ class Gateway:
             RoutewrightError: an extra, a weight file or the journal is missing or unusable.
         """
         await self.ledger.start()
-        await asyncio.gather(*(provider.start() for provider in self.providers.values()))
-        if preload:
-            await self._load()
-        self.ready = True
+        await self.generation.start(preload=preload)
+        if self.state == "starting":
+            self.state = "ready"
+
+    async def reload(
+        self, settings: Settings | None = None, *, router: BaseRouter | None = None
+    ) -> None:
+        """Put a new configuration and artefact in force, once they have been tried.
+
+        Requests that run end with what they began with. Address, journal and bound on requests at
+        once stay as they were until a restart.
+
+        Args:
+            settings: instead of those that ``source`` reads.
+            router: instead of the configured artefact.
+
+        Raises:
+            RoutewrightError: why it was refused; then the old ones stay in force.
+        """
+        async with self._reloading:
+            try:
+                fresh = await self._tried(settings, router)
+            except Exception as error:
+                self.reload_refused = " ".join(str(error).split())
+                raise
+            old, self.relay.generation = self.generation, fresh
+            self.reload_refused = ""
+        retiring = asyncio.create_task(self._retire(old))
+        self._retiring[retiring] = old
+        retiring.add_done_callback(self._retiring.pop)
 
     async def aclose(self) -> None:
         """Write what is queued and let go of everything; safe to call twice."""
-        self.ready = False
+        self.state = "draining"
         await self.ledger.aclose()
-        await asyncio.gather(*(provider.aclose() for provider in self.providers.values()))
+        for retiring, generation in tuple(self._retiring.items()):
+            retiring.cancel()
+            await generation.aclose(keep=[self.generation])
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self.generation.aclose()
 
-    def _analyser(self) -> LlmAnalyser | None:
-        """The LLM that analyses prompts, brought to the router if that learned from one."""
-        given = self.settings.gateway.analyser
-        router = self.decider.router
-        learned_from_llm = isinstance(router, HybridRouter) and router.analyser == "llm"
-        if given is None:
-            if learned_from_llm:
-                raise ConfigError(
-                    "the router learned from an LLM's analyses; set gateway.analyser.model to it"
-                )
-            return None
-        model = self.decider.pool.get(given.model)
-        if model is None:
-            raise ConfigError(
-                f"gateway.analyser.model {given.model!r} is not in the pool; "
-                f"name one of: {', '.join(self.decider.pool)}"
-            )
-        provider = self.providers[model.provider]
-        analyser = LlmAnalyser(provider, model, timeout_s=given.timeout_s)
-        if isinstance(router, HybridRouter) and learned_from_llm:
-            router.use_analyses(analyser.known)
-        return analyser
+    async def _tried(self, settings: Settings | None, router: BaseRouter | None) -> Generation:
+        """A generation that is open and has shown that it works; off the event loop till then."""
+        old = self.generation
+        if settings is None:
+            if self._source is None:
+                raise ConfigError("there is no configuration file to read again; restart instead")
+            settings = await asyncio.to_thread(self._source)
+        fresh = await asyncio.to_thread(self._generation, settings, router, old)
+        try:
+            await asyncio.to_thread(fresh.check, old)
+            await fresh.start()
+        except BaseException:
+            await fresh.aclose(keep=[old])
+            raise
+        return fresh
 
-    async def _load(self) -> None:
-        from routewright.providers.local import LocalProvider
+    def _generation(
+        self, settings: Settings, router: BaseRouter | None, before: Generation | None
+    ) -> Generation:
+        ids = before.decider.ids if before is not None else None
+        decider = make_decider(settings, router, ids)
+        return Generation(settings, decider, self.health, self._budget, before)
 
-        loads = [
-            provider.load(model)
-            for model in self.decider.pool.values()
-            if isinstance(provider := self.providers[model.provider], LocalProvider)
-        ]
-        await asyncio.gather(*loads)
+    async def _retire(self, old: Generation) -> None:
+        """Close what only the old generation used, when its last request has ended."""
+        await old.idle.wait()
+        others = [g for g in self._retiring.values() if g is not old]
+        await old.aclose(keep=[*others, self.generation])
 
 
 def _as_served(model: Model, settings: Settings) -> Model:

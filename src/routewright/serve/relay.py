@@ -12,15 +12,13 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from routewright.analysis.llm import LlmAnalyser
 from routewright.errors import (
     RequestError,
     UpstreamError,
 )
 from routewright.protocols import Provider, Stream
 from routewright.serve.call import TRUNCATED, Call, State
-from routewright.serve.decider import Decider
-from routewright.serve.fallback import Fallbacks
+from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.needs import read_needs
@@ -36,24 +34,13 @@ DECIDE_TIMEOUT_S = 2.0  # a router that is later than this counts as failed
 class Relay:
     """Takes checked requests to the models that a decider chooses.
 
-    ``running`` counts the requests that were begun and have not ended.
+    ``generation`` may be replaced at any time: a request ends on the one that it began on.
     """
 
-    def __init__(
-        self,
-        decider: Decider,
-        ledger: Ledger,
-        analyser: LlmAnalyser | None = None,
-        *,
-        fallbacks: Fallbacks,
-        admission: Admission,
-    ) -> None:
-        self.decider = decider
-        self.running = 0
-        self._fallbacks = fallbacks
-        self._admission = admission
-        self._analyser = analyser
+    def __init__(self, generation: Generation, ledger: Ledger, admission: Admission) -> None:
+        self.generation = generation
         self._ledger = ledger
+        self._admission = admission
 
     async def decide(self, request: ChatRequest) -> Decision:
         """Choose a model; nothing is called.
@@ -63,31 +50,7 @@ class Relay:
             RequestError: no model can take the request, a rule or a limit keeps it from the
                 model that it names, or it allows unknown models.
         """
-        decider, prompt = self.decider, request.prompt
-        asked = decider.names.read(request.model)
-        options = decider.names.resolved(request.options)
-        for name in options.models or ():
-            if name not in decider.pool:
-                raise RequestError(
-                    f"routewright.models: {name!r} is not in the pool ({', '.join(decider.pool)})",
-                    param="routewright.models",
-                )
-        policy = options.over(asked.policy)
-        needs = read_needs(request.messages, request.body)
-        if asked.model:
-            return decider.named(asked.model, prompt, policy=policy, needs=needs)
-        analysis = await self._analyser.analyse(prompt) if self._analyser else None
-        try:
-            async with asyncio.timeout(DECIDE_TIMEOUT_S):
-                return await asyncio.to_thread(
-                    decider.decide, prompt, policy=policy, needs=needs, analysis=analysis
-                )
-        except TimeoutError:
-            why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
-            logger.warning("%s; the default model answers", why)
-            return decider.default(
-                prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
-            )
+        return await _decide(self.generation, request)
 
     async def begin(self, request: ChatRequest) -> Call:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
@@ -95,18 +58,15 @@ class Relay:
         Raises:
             OverloadedError: too many requests run; otherwise as ``decide``.
         """
-        self.running += 1
         started = time.monotonic()
+        await self._admission.enter()
+        generation = self.generation
+        generation.enter()
         try:
-            await self._admission.enter()
-        except BaseException:
-            self.running -= 1
-            raise
-        try:
-            call = Call(request, await self.decide(request), started=started)
+            call = Call(request, await _decide(generation, request), generation, started=started)
             self._ledger.decided(call)
         except BaseException:
-            self._leave()
+            self._leave(generation)
             raise
         return call
 
@@ -118,7 +78,9 @@ class Relay:
             RequestError: the upstream refused the request itself.
         """
         try:
-            done = await self._fallbacks.first(call, lambda p, m: p.complete(m, call.request.body))
+            done = await call.generation.fallbacks.first(
+                call, lambda p, m: p.complete(m, call.request.body)
+            )
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
@@ -143,11 +105,14 @@ class Relay:
             RequestError: the upstream refused the request itself.
         """
         try:
-            opened = await self._fallbacks.first(call, lambda p, m: _open(p, m, call.request.body))
+            opened = await call.generation.fallbacks.first(
+                call, lambda p, m: _open(p, m, call.request.body)
+            )
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
-        self._fallbacks.health.began(self._fallbacks.target(call.model))
+        fallbacks = call.generation.fallbacks
+        fallbacks.health.began(fallbacks.target(call.model))
         return RelayedStream(call, *opened, record=self._ended)
 
     def _ended(
@@ -162,17 +127,47 @@ class Relay:
         if call.recorded:
             return
         if call.attempts and state != "failed":
-            target = self._fallbacks.target(call.model)
+            fallbacks = call.generation.fallbacks
+            target = fallbacks.target(call.model)
             if call.attempts[-1].outcome == TRUNCATED:
-                self._fallbacks.health.failed(target)
+                fallbacks.health.failed(target)
             elif state == "complete":
-                self._fallbacks.health.succeeded(target)
-        self._leave()
+                fallbacks.health.succeeded(target)
+        self._leave(call.generation)
         self._ledger.ended(call, state, usage, cost_usd, first_token_s)
 
-    def _leave(self) -> None:
-        self.running -= 1
+    def _leave(self, generation: Generation) -> None:
+        generation.leave()
         self._admission.leave()
+
+
+async def _decide(generation: Generation, request: ChatRequest) -> Decision:
+    decider, prompt = generation.decider, request.prompt
+    analyser = generation.analyser
+    asked = decider.names.read(request.model)
+    options = decider.names.resolved(request.options)
+    for name in options.models or ():
+        if name not in decider.pool:
+            raise RequestError(
+                f"routewright.models: {name!r} is not in the pool ({', '.join(decider.pool)})",
+                param="routewright.models",
+            )
+    policy = options.over(asked.policy)
+    needs = read_needs(request.messages, request.body)
+    if asked.model:
+        return decider.named(asked.model, prompt, policy=policy, needs=needs)
+    analysis = await analyser.analyse(prompt) if analyser else None
+    try:
+        async with asyncio.timeout(DECIDE_TIMEOUT_S):
+            return await asyncio.to_thread(
+                decider.decide, prompt, policy=policy, needs=needs, analysis=analysis
+            )
+    except TimeoutError:
+        why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
+        logger.warning("%s; the default model answers", why)
+        return decider.default(
+            prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
+        )
 
 
 async def _open(

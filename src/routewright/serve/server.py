@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import logging
 import signal
 import socket
 import threading
@@ -13,9 +14,11 @@ from collections.abc import Callable, Generator
 
 import uvicorn
 
-from routewright.errors import ConfigError
+from routewright.errors import ConfigError, RoutewrightError
 from routewright.serve.app import BODY_TIMEOUT_S, create_app
 from routewright.serve.gateway import Gateway
+
+logger = logging.getLogger(__name__)
 
 DRAIN_S = 30  # how long running requests may take to end after SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -64,7 +67,7 @@ async def serve(
 ) -> None:
     """Bind, load, announce and serve until SIGTERM or SIGINT; then drain and write everything.
 
-    While models load, the port is open and ``/healthz`` answers 503.
+    While models load, the port is open and ``/readyz`` answers 503.
 
     Args:
         gateway: what to serve; its settings name host and port.
@@ -92,7 +95,7 @@ async def serve(
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            with _signals(server), _stopping(server, stop):
+            with _signals(server, gateway), _stopping(server, gateway, stop):
                 starting = asyncio.create_task(gateway.start())
                 await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done():
@@ -125,34 +128,58 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _signals(server: uvicorn.Server) -> Generator[None]:
-    """The first signal drains, the second stops at once."""
+def _signals(server: uvicorn.Server, gateway: Gateway) -> Generator[None]:
+    """The first signal drains, the second stops at once; SIGHUP reloads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, _exit, server)
+        loop.add_signal_handler(number, _exit, server, gateway)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(gateway))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 
-def _exit(server: uvicorn.Server) -> None:
+async def _reload(gateway: Gateway) -> None:
+    """Reload and say in the log how it went; a refusal leaves everything as it was."""
+    try:
+        await gateway.reload()
+    except RoutewrightError as error:
+        logger.warning("reload refused, the old configuration stays in force: %s", error)
+    except Exception:
+        logger.exception("reload failed, the old configuration stays in force")
+    else:
+        logger.warning("reloaded: %s", gateway.decider.artefact or "no router")
+
+
+def _exit(server: uvicorn.Server, gateway: Gateway) -> None:
+    gateway.state = "draining"
     server.force_exit = server.should_exit
     server.should_exit = True
 
 
 @contextlib.contextmanager
-def _stopping(server: uvicorn.Server, stop: asyncio.Event | None) -> Generator[None]:
+def _stopping(
+    server: uvicorn.Server, gateway: Gateway, stop: asyncio.Event | None
+) -> Generator[None]:
     if stop is None:
         yield
         return
 
     async def watch() -> None:
         await stop.wait()
+        gateway.state = "draining"
         server.should_exit = True
 
     watching = asyncio.create_task(watch())

@@ -101,9 +101,12 @@ def test_a_decision_alone_calls_nobody(running, upstream):
 
 
 def test_health(running):
+    """Alive says nothing of readiness."""
+    for path in ("/healthz", "/readyz"):
+        assert running.request("GET", path).status == 200
+    running.gateway.state = "starting"
     assert running.request("GET", "/healthz").status == 200
-    running.gateway.ready = False
-    assert running.request("GET", "/healthz").status == 503
+    assert running.request("GET", "/readyz").status == 503
 
 
 class Loading(Gateway):
@@ -111,11 +114,12 @@ class Loading(Gateway):
 
     loaded = threading.Event()
 
-    async def _load(self) -> None:
+    async def start(self, *, preload: bool = True) -> None:
         await asyncio.to_thread(self.loaded.wait, 60)
+        await super().start(preload=preload)
 
 
-def test_health_says_503_while_models_load(upstream, tmp_path):
+def test_readiness_says_503_while_models_load(upstream, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     gateway = Loading(scripted_settings(upstream.url, tmp_path, port=port), router=ByWord())
@@ -129,7 +133,7 @@ def test_health_says_503_while_models_load(upstream, tmp_path):
                     http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 ) as connection,
             ):
-                connection.request("GET", "/healthz")
+                connection.request("GET", "/readyz")
                 seen.append(connection.getresponse().status)
         gateway.loaded.set()
 
@@ -137,7 +141,7 @@ def test_health_says_503_while_models_load(upstream, tmp_path):
     looking.start()
     with served(gateway) as running:
         looking.join()
-        assert (seen, running.request("GET", "/healthz").status) == ([503], 200)
+        assert (seen, running.request("GET", "/readyz").status) == ([503], 200)
 
 
 @pytest.mark.parametrize(
