@@ -18,6 +18,7 @@ from routewright.metrics.frontier import hull_members
 Floats = NDArray[np.float64]
 Columns = NDArray[np.unsignedinteger]
 TOGETHER = 2048  # settings drawn together: with 2,000 replicates 130 MB
+SAME_PRICE = 1e-9  # parts by which mean costs of equally dear models differ, being sums of floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +134,15 @@ class Contest:
         return float(self.single_costs[0].max())
 
     @cached_property
+    def one_price(self) -> bool:
+        """Whether all models cost the same: there is no range of costs to average over.
+
+        A curve is then as high as its best point. Which of its points is the cheapest, by the
+        last bits of a sum, says nothing.
+        """
+        return self.c_max <= self.c_min * (1 + SAME_PRICE)
+
+    @cached_property
     def cheapest(self) -> int:
         """The cheapest model's column; of equally cheap ones the better."""
         return int(np.lexsort((-self.single_scores[0], self.single_costs[0]))[0])
@@ -153,13 +163,15 @@ class Contest:
         if not self.zero_columns:
             return None
         columns = list(self.zero_columns)
+        if self.one_price:
+            return self.single_scores[:, columns[-1]]
         curve = self._path(self.single_costs[:, columns], self.single_scores[:, columns])
         return curve.areas(self.c_min, self.c_max)
 
     @cached_property
     def zero_test(self) -> Floats:
         """Mean height of the zero router's hull on the test prompts (1 + B,)."""
-        return Curves.hull(self.single_costs, self.single_scores).areas(self.c_min, self.c_max)
+        return self._heights(Curves.hull(self.single_costs, self.single_scores))
 
     def outcomes(self, policy: Policy, setting: int) -> tuple[Floats, Floats]:
         """What a policy scored and cost on each prompt at one setting, (n,) each."""
@@ -202,12 +214,8 @@ class Contest:
 
     def _measured(self, policy: Policy, scores: Floats, costs: Floats) -> Measured:
         hulls = Curves.hull(*self._with_cheapest(costs, scores))
-        heights = hulls.areas(self.c_min, self.c_max)
-        honest = (
-            heights
-            if policy.best_of_test
-            else self._path(costs, scores).areas(self.c_min, self.c_max)
-        )
+        heights = self._heights(hulls)
+        honest = heights if policy.best_of_test else self._honest(policy, scores, costs)
         return Measured(
             policy=policy,
             score=scores[:, policy.at],
@@ -220,6 +228,17 @@ class Contest:
             ),
             points=np.column_stack([costs[0], scores[0]]),
         )
+
+    def _heights(self, hulls: Curves) -> Floats:
+        """The mean height of each hull over the range of costs (1 + B,)."""
+        return hulls.scores[:, -1] if self.one_price else hulls.areas(self.c_min, self.c_max)
+
+    def _honest(self, policy: Policy, scores: Floats, costs: Floats) -> Floats:
+        """The mean height of the settings joined by cost: none is picked on these prompts."""
+        at = policy.at if policy.worth_usd is None else int(np.argmax(policy.worth_usd))
+        if self.one_price and costs[0, at] <= self.c_max * (1 + SAME_PRICE):
+            return scores[:, at]  # where nothing can be saved, any price may be paid
+        return self._path(costs, scores).areas(self.c_min, self.c_max)
 
     def _with_cheapest(self, costs: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """The settings and the cheapest model, which anybody may use instead."""

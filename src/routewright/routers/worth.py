@@ -15,6 +15,7 @@ KEEP = 0.99
 """Share of the best single model's mean score that the recommended setting keeps."""
 
 SAVING = 0.1
+SAME_PRICE = 1e-9  # parts by which equal mean costs differ, being sums of floats
 """Share of the best single model's cost below which a saving is not what a router is for."""
 
 
@@ -74,7 +75,11 @@ def best_worth(predicted: Predictions, data: RoutingData, *, keep: float = KEEP)
 
     def cheapest_above(floor: float) -> int | None:
         kept = np.flatnonzero(reached >= keep * floor - 1e-12)
-        return int(kept[np.argmin(paid[kept])]) if kept.size else None
+        if not kept.size:
+            return None
+        # What saves only the last bits of a sum saves nothing, and may cost a tenth of the score.
+        cheap = kept[paid[kept] <= paid[kept].min() * (1 + SAME_PRICE)]
+        return int(cheap[np.argmax(reached[cheap])])
 
     at = cheapest_above(float(scores[:, single].mean()))
     if at is None or paid[at] > (1 - SAVING) * costs[:, single].mean():

@@ -166,6 +166,26 @@ def test_models_that_cost_the_same_are_flagged_and_measured_by_height() -> None:
     assert e.row("foreseeing").aiq.value == pytest.approx(0.9625)
 
 
+def test_equal_prices_that_differ_in_the_last_bits_of_a_sum_decide_nothing() -> None:
+    rng = np.random.default_rng(0)
+    odds = rng.uniform(0.2, 0.9, (600, 7))
+    scores = (rng.random(odds.shape) < odds).astype(float)
+    costs = np.repeat(rng.uniform(1e-5, 9e-5, (600, 1)), 7, axis=1)
+    data = table(scores, costs, tuple("abcdefg"))
+    train = (scores.mean(axis=0), costs.mean(axis=0))
+    skilled = Foreseeing(data, odds, costs)
+    guessing = Foreseeing(data, rng.uniform(0.2, 0.9, odds.shape), costs)
+    e = evaluate(
+        {"skilled": skilled, "guessing": guessing}, data, train_means=train, replicates=400
+    )
+    sees, guesses = e.row("skilled").minus_zero, e.row("guessing").minus_zero
+    best = odds.max(axis=1).mean() - scores.mean(axis=0).max()
+    assert sees.value == pytest.approx(best, abs=0.05)
+    assert 0 < sees.low < sees.value < sees.high
+    assert not guesses.above_zero
+    assert e.row("zero_train").minus_zero.value == 0
+
+
 def test_free_models_divide_nothing_by_zero() -> None:
     data, _ = world_h()
     free = table(data.scores, np.zeros((400, 2)), data.models)
