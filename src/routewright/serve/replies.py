@@ -1,0 +1,71 @@
+"""Answers as ASGI messages: JSON, errors, refused bodies, and what a decision says in headers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.types import Receive, Send
+
+from routewright.errors import RoutewrightError, error_object
+from routewright.serve.call import Call
+from routewright.serve.inbound import BodyError, drain
+
+MOST_DRAINED_BYTES = 64 * 1024 * 1024
+_JSON = (b"content-type", b"application/json")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def decision_headers(call: Call, **figures: float | None) -> Headers:
+    """What a decision says in headers; figures are named without the prefix."""
+    attempts = ", ".join(f"{_ascii(a.model)}={a.outcome}" for a in call.attempts)
+    told = {
+        "model": _ascii(call.model),
+        "decision-id": call.decision.id,
+        "attempts": attempts,
+        "policy": _ascii(call.decision.policy),
+        "artefact": _ascii(call.decision.artefact),
+        "degraded": _ascii(call.degraded),
+        **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
+    }
+    return [
+        (f"x-routewright-{name}".encode(), value.encode()) for name, value in told.items() if value
+    ]
+
+
+def _ascii(name: str) -> str:
+    return quote(name, safe="/:@+._- ()[]=,")
+
+
+async def refuse_body(send: Send, receive: Receive, error: BodyError) -> None:
+    """Refuse a body and close; what is on its way is read first, or its reset hides the answer."""
+    payload = msgspec.json.encode(error_object(error))
+    await _start_json(send, error.status, len(payload), [(b"connection", b"close")])
+    await send({"type": "http.response.body", "body": payload, "more_body": True})
+    if error.pending:
+        await drain(receive, most_bytes=MOST_DRAINED_BYTES)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_error(send: Send, error: RoutewrightError, headers: Headers | None = None) -> None:
+    """Answer with an error object, and with ``retry-after`` where waiting helps."""
+    extra = list(headers or ())
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        extra.append((b"retry-after", str(math.ceil(retry_after_s)).encode()))
+    await send_json(send, error.status, error_object(error), extra)
+
+
+async def send_json(send: Send, status: int, value: Any, headers: Headers | None = None) -> None:
+    """Answer with one JSON value."""
+    payload = msgspec.json.encode(value)
+    await _start_json(send, status, len(payload), headers or [])
+    await send({"type": "http.response.body", "body": payload})
+
+
+async def _start_json(send: Send, status: int, size: int, headers: Headers) -> None:
+    told = [_JSON, (b"content-length", str(size).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})

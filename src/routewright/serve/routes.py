@@ -1,0 +1,85 @@
+"""Every route of the gateway in one table: what is served, by whom, and who may ask.
+
+The application and the OpenAPI document are made from it; nothing is served beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Access = Literal["open", "user", "admin"]
+
+
+class RouteSpec(msgspec.Struct, frozen=True):
+    """One path with one method.
+
+    ``handler`` names a method of the surface in ``app``. ``access`` says whose key is asked for
+    where keys are in force: nobody's, a user's, or the operator's. ``takes`` and ``gives`` name
+    schemas of the OpenAPI document; ``streams`` tells that server-sent events may answer.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: str
+    access: Access
+    summary: str
+    takes: str = ""
+    gives: str = ""
+    streams: bool = False
+
+
+TABLE = (
+    RouteSpec(
+        "POST",
+        "/v1/chat/completions",
+        "chat",
+        "user",
+        "Answer a conversation with the model that is worth it",
+        takes="ChatRequest",
+        gives="ChatCompletion",
+        streams=True,
+    ),
+    RouteSpec(
+        "POST",
+        "/v1/route",
+        "route",
+        "user",
+        "Decide which model would answer; nothing is called",
+        takes="RouteRequest",
+        gives="Decision",
+    ),
+    RouteSpec(
+        "GET",
+        "/v1/models",
+        "models",
+        "user",
+        "List every name that a request may give as its model",
+        gives="ModelList",
+    ),
+    RouteSpec(
+        "GET",
+        "/v1/models/{name:path}",
+        "model",
+        "user",
+        "Look up one of these names",
+        gives="Model",
+    ),
+    RouteSpec(
+        "GET",
+        "/healthz",
+        "healthz",
+        "open",
+        "Tell that the process is alive",
+        gives="Health",
+    ),
+    RouteSpec(
+        "GET",
+        "/readyz",
+        "readyz",
+        "open",
+        "Tell whether requests can be routed",
+        gives="Readiness",
+    ),
+)
