@@ -139,10 +139,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``threshold``, one for all or one a model) or ``quality`` (the cheapest that is expected to
     reach that share of the best). ``max_usd`` is a ceiling on what one answer may be expected to
     cost. ``profiles`` are policies that a request can ask for as ``auto:NAME``, ``aliases`` other
-    words for models and profiles. Without ``analyser`` prompts are analysed by the
-    router, or by built-in word lists, where a rule needs it. ``decisions`` names the journal that
-    decision rows are appended to; "" keeps none. ``max_in_flight`` bounds the
-    requests that a worker takes on at once.
+    words for models and profiles. ``sticky`` reckons with the prompt cache that a conversation
+    has at its model's provider, and keeps tool calls and their results together. Without
+    ``analyser`` prompts are analysed by the router, or by built-in word lists, where a rule needs
+    it. ``decisions`` names the journal that decision rows are appended to; "" keeps none.
+    ``max_in_flight`` bounds the requests that a worker takes on at once.
     """
 
     host: str = "127.0.0.1"
@@ -155,6 +156,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_usd: float | None = None
     profiles: dict[str, PolicySettings] = msgspec.field(default_factory=dict[str, PolicySettings])
     aliases: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    sticky: bool = True
     rules: tuple[Rule, ...] = ()
     analyser: AnalyserSettings | None = None
     default_model: str = ""
@@ -177,7 +179,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way of calling LLMs; docs/providers.md describes each kind.
 
     ``preset`` names an OpenAI-compatible endpoint that is known, ``vendor`` a provider of the
-    multi-provider library behind kind ``any``; ``api_version`` is Azure's.
+    multi-provider library behind kind ``any``; ``api_version`` is Azure's. ``cache_ttl_s`` is how
+    long it keeps the prefix of a prompt in its cache after the last use.
     """
 
     kind: Literal["local", "openai", "anthropic", "gemini", "any"]
@@ -188,6 +191,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api_key_env: str = ""
     api_key_file: str = ""
     max_concurrency: int = 8
+    cache_ttl_s: float = 300.0
 
     def trouble(self) -> str:
         """What is wrong with these settings, as ``field must …``; "" where nothing is."""

@@ -269,12 +269,16 @@ _UNSET = PolicySettings()
 
 
 class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One model as a decision saw it; ``excluded`` says which constraint removed it."""
+    """One model as a decision saw it; ``excluded`` says which constraint removed it.
+
+    ``warm_tokens`` of the prompt are in its provider's cache; ``cost_usd`` reckons with that.
+    """
 
     model: str
     score: float
     cost_usd: float
     excluded: str = ""
+    warm_tokens: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from routewright.errors import RequestError
 from routewright.rules import Ruling
 from routewright.serve.needs import Needs
-from routewright.types import Model, PolicySettings
+from routewright.types import Candidate, Model, PolicySettings
 
 # What an answer is assumed to be long where a ceiling has to be kept without predictions.
 UNKNOWN_ANSWER_TOKENS = 1000
 
 
 class Bar(NamedTuple):
-    """Why a model cannot answer, and the field of the request that it lies in."""
+    """Why a model cannot answer, the field of the request that it lies in, a cost too high."""
 
     why: str
     field: str
+    cost_usd: float | None = None
 
 
 def barred(
@@ -40,7 +43,25 @@ def barred(
 def over_ceiling(cost_usd: float, max_usd: float) -> Bar:
     """The bar of a model that is expected to cost more than the ceiling."""
     why = f"expected to cost ${cost_usd:.6f}, above max_usd ${max_usd:g}"
-    return Bar(why, "routewright.max_usd")
+    return Bar(why, "routewright.max_usd", cost_usd)
+
+
+def limited(candidate: Candidate, bars: dict[str, Bar], max_usd: float | None) -> Candidate:
+    """The candidate with what excludes it; one above the ceiling joins those that are barred."""
+    name = candidate.model
+    if name not in bars and max_usd is not None and not candidate.cost_usd <= max_usd:
+        bars[name] = over_ceiling(candidate.cost_usd, max_usd)
+    if name in bars:
+        return msgspec.structs.replace(candidate, excluded=bars[name].why)
+    return candidate
+
+
+def too_dear(models: Iterable[Model], needs: Needs, max_usd: float | None) -> dict[str, Bar]:
+    """The models above the ceiling by the price list, for those that nobody predicted."""
+    if max_usd is None:
+        return {}
+    costs = {model.name: rough_cost_usd(model, needs) for model in models}
+    return {name: over_ceiling(cost, max_usd) for name, cost in costs.items() if cost > max_usd}
 
 
 def rough_cost_usd(model: Model, needs: Needs) -> float:
@@ -54,24 +75,18 @@ def rough_cost_usd(model: Model, needs: Needs) -> float:
     return (needs.tokens * price.input_usd_per_mtok + output * price.output_usd_per_mtok) / 1e6
 
 
-def nobody(bars: Mapping[str, Bar], cheapest: tuple[str, float] | None = None) -> RequestError:
-    """The error when all are barred; ``param`` is the field that removed the last ones.
-
-    Args:
-        bars: the reason against each.
-        cheapest: the model that is expected to cost least and what, where the ceiling decided.
-    """
-    fields = list(_in_order(bar.field for bar in bars.values()))
-    if cheapest is not None:
-        name, cost_usd = cheapest
+def nobody(bars: Mapping[str, Bar]) -> RequestError:
+    """The error when all are barred; ``param`` is the field that removed the last ones."""
+    dear = [(bar.cost_usd, name) for name, bar in bars.items() if bar.cost_usd is not None]
+    if dear:
+        cost_usd, name = min(dear)
         return RequestError(
             f"no model that can take this request is expected to cost so little; the cheapest is "
             f"{name} at ${cost_usd:.6f} ({_said(bars)})",
             param="routewright.max_usd",
         )
-    return RequestError(
-        f"no model can take this request ({_said(bars)})", param=fields[-1] if fields else None
-    )
+    last = max((bar.field for bar in bars.values()), key=_stage, default=None)
+    return RequestError(f"no model can take this request ({_said(bars)})", param=last)
 
 
 def _bar(
@@ -99,17 +114,11 @@ def _bar(
     return None
 
 
-def _in_order(fields: Iterable[str]) -> Iterable[str]:
-    """Fields in the order in which constraints are applied, the last word last."""
-
-    def stage(field: str) -> int:
-        if field == "routewright.models":
-            return 0
-        if field == "routewright.max_usd":
-            return 3
-        return 2 if field in ("messages", "max_tokens", "max_completion_tokens") else 1
-
-    return sorted(dict.fromkeys(fields), key=stage)
+def _stage(field: str) -> int:
+    """When the constraint behind a field is applied: what was allowed, can do, has room for."""
+    if field == "routewright.models":
+        return 0
+    return 2 if field in ("messages", "max_tokens", "max_completion_tokens") else 1
 
 
 def _said(bars: Mapping[str, Bar]) -> str:

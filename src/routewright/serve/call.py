@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from routewright.serve.sticky import Trail
 from routewright.serve.wire import ChatRequest
 from routewright.types import Decision
 
@@ -33,6 +34,7 @@ class Call:
     request: ChatRequest
     decision: Decision
     generation: Generation
+    trail: Trail | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from routewright.analysis import analyse
 from routewright.config import Rule
-from routewright.errors import ConfigError, RequestError
+from routewright.errors import ConfigError
 from routewright.routers.base import BaseRouter
 from routewright.rules import Ruling, check_rules, judge
-from routewright.serve.admission import Bar, barred, nobody, over_ceiling, rough_cost_usd
+from routewright.serve.admission import barred, limited, nobody, too_dear
 from routewright.serve.ids import Ids
 from routewright.serve.naming import Names
 from routewright.serve.needs import Needs, estimate_tokens
-from routewright.serve.ordering import order
+from routewright.serve.ordering import first_of_all, loyalty, order
+from routewright.serve.sticky import NOTHING, Past, discount_usd
 from routewright.types import Analysis, Candidate, Decision, Model, PolicySettings, Prompt
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class Decider:
         *,
         policy: PolicySettings = UNSET,
         needs: Needs | None = None,
+        past: Past = NOTHING,
         analysis: Analysis | None = None,
     ) -> Decision:
         """Decide for one prompt.
@@ -112,6 +114,7 @@ class Decider:
             prompt: what is asked.
             policy: this request's, laid over the configured one.
             needs: what the request needs; a plain text's without them.
+            past: of the conversation that the request goes on with.
             analysis: of the prompt, by somebody who asked an LLM, instead of our own.
 
         Raises:
@@ -119,7 +122,9 @@ class Decider:
         """
         if self.router is None:
             why = "no router is configured"
-            return self.default(prompt, why, policy=policy, needs=needs, analysis=analysis)
+            return self.default(
+                prompt, why, policy=policy, needs=needs, past=past, analysis=analysis
+            )
         try:
             names, scores, costs = _predict(self.router, prompt)
             analysis = self._analysis(prompt, analysis)
@@ -128,23 +133,40 @@ class Decider:
             logger.exception("the router failed; the default model answers")
             why = f"the router failed ({type(error).__name__})"
             return self.default(
-                prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
+                prompt,
+                why,
+                policy=policy,
+                needs=needs,
+                past=past,
+                analysis=analysis,
+                degraded=why,
             )
-        policy = self._in_force(policy)
+        policy, needs = self._in_force(policy), needs or _plain(prompt)
+        past = past if past.model in self.pool else NOTHING
         ruling = self._ruling(prompt, analysis)
-        bars = barred(self.pool, self.lacks, needs or _plain(prompt), policy, ruling)
+        bars = barred(self.pool, self.lacks, needs, policy, ruling)
+        unpredicted = (m for name, m in self.pool.items() if name not in names)
+        bars = too_dear(unpredicted, needs, policy.max_usd) | bars
+        predicted = (
+            Candidate(name, float(scores[at]), float(costs[at])) for at, name in enumerate(names)
+        )
         seen = tuple(
-            self._candidate(name, float(scores[at]), float(costs[at]), bars, policy)
-            for at, name in enumerate(names)
+            limited(self._candidate(each, past, needs), bars, policy.max_usd)
+            if each.model in self.pool
+            else msgspec.structs.replace(each, excluded="not in the pool")
+            for each in predicted
         )
         open_ = [candidate for candidate in seen if not candidate.excluded]
-        use = ruling.use if ruling.use not in bars else ""
-        if not open_ and not use:
-            raise _nobody_of(seen, bars)
+        first, why = first_of_all(ruling, past, bars)
+        if not open_ and not first:
+            # A model that the router does not know is no candidate, unless nobody else is there.
+            raise nobody({c.model: bars[c.model] for c in seen if c.model in bars} or bars)
         ordered, reason = order(open_, policy, strength=self._strength)
-        if use:
-            ordered = [use, *(name for name in ordered if name != use)]
-            reason = f"{ruling.why} sends it to {use}"
+        if first:
+            ordered = [first, *(name for name in ordered if name != first)]
+            reason = why
+        else:
+            reason = loyalty(ordered[0], reason, past, self.pool, bars)
         return self._decision(ordered, reason, policy, candidates=seen, analysis=analysis)
 
     def default(
@@ -154,6 +176,7 @@ class Decider:
         *,
         policy: PolicySettings = UNSET,
         needs: Needs | None = None,
+        past: Past = NOTHING,
         analysis: Analysis | None = None,
         degraded: str = "",
     ) -> Decision:
@@ -167,21 +190,19 @@ class Decider:
         if analysis is None and self.rules:
             analysis = analyse(prompt.text)
         policy, needs = self._in_force(policy), needs or _plain(prompt)
+        past = past if past.model in self.pool else NOTHING
         ruling = self._ruling(prompt, analysis)
         bars = barred(self.pool, self.lacks, needs, policy, ruling)
-        dear = self._too_dear([name for name in self.pool if name not in bars], policy, needs)
-        first = [name for name in (ruling.use, self.default_model) if name]
-        ordered = [
-            name
-            for name in dict.fromkeys([*first, *self.pool])
-            if name not in bars and name not in dear
-        ]
+        bars = too_dear(self.pool.values(), needs, policy.max_usd) | bars
+        wanted, because = first_of_all(ruling, past, bars)
+        first = [name for name in (wanted, self.default_model) if name]
+        ordered = [n for n in dict.fromkeys([*first, *self.pool]) if n not in bars]
         if not ordered:
-            raise nobody(bars | {n: bar for n, (bar, _) in dear.items()}, _cheapest(dear))
+            raise nobody(bars)
         chosen = ordered[0]
         reason = f"{why}: {'the default model' if chosen == self.default_model else chosen} answers"
-        if ruling.use and chosen == ruling.use:
-            reason = f"{ruling.why} sends it to {chosen}"
+        if wanted:
+            reason = because
         return self._decision(
             ordered, reason, policy, how="default", degraded=degraded, analysis=analysis
         )
@@ -208,44 +229,29 @@ class Decider:
             analysis = analyse(prompt.text)
             ruling = self._ruling(prompt, analysis)
         only = {name: msgspec.structs.replace(self.pool[name], context_window=None)}
-        if bars := barred(only, {}, Needs(0), policy, ruling):
-            raise nobody(bars)
         if needs is None:
             needs = _plain(prompt) if prompt is not None else Needs(0)
-        if dear := self._too_dear([name], policy, needs):
-            raise nobody({name: dear[name][0]}, _cheapest(dear))
+        bars = too_dear(only.values(), needs, policy.max_usd)
+        if bars := bars | barred(only, {}, needs, policy, ruling):
+            raise nobody(bars)
         return self._decision([name], "asked for by name", policy, how="name", analysis=analysis)
 
     def _in_force(self, policy: PolicySettings) -> PolicySettings:
         return policy.over(self.settings)
 
-    def _candidate(
-        self,
-        name: str,
-        score: float,
-        cost_usd: float,
-        bars: dict[str, Bar],
-        policy: PolicySettings,
-    ) -> Candidate:
-        """A model as the decision sees it; one above the ceiling joins those that are barred."""
-        if name not in self.pool:
-            return Candidate(name, score, cost_usd, excluded="not in the pool")
-        if name not in bars and policy.max_usd is not None and not cost_usd <= policy.max_usd:
-            bars[name] = over_ceiling(cost_usd, policy.max_usd)
-        return Candidate(name, score, cost_usd, excluded=bars[name].why if name in bars else "")
-
-    def _too_dear(
-        self, names: list[str], policy: PolicySettings, needs: Needs
-    ) -> dict[str, tuple[Bar, float]]:
-        """The models above the ceiling by the price list, each with what it costs."""
-        if policy.max_usd is None:
-            return {}
-        costs = {name: rough_cost_usd(self.pool[name], needs) for name in names}
-        return {
-            name: (over_ceiling(cost, policy.max_usd), cost)
-            for name, cost in costs.items()
-            if cost > policy.max_usd
-        }
+    def _candidate(self, predicted: Candidate, past: Past, needs: Needs) -> Candidate:
+        """The candidate with the cost that it has now that some of the prompt is cached."""
+        model = self.pool.get(predicted.model)
+        warm = past.warm.get(predicted.model, 0)
+        if model is None or not (warm or needs.marked):
+            return predicted
+        price = model.price
+        saved = discount_usd(price, warm, max(needs.tokens, warm), writes=needs.marked)
+        # A prediction may lie below what the discount takes off: the cached tokens cost at least
+        # their own price.
+        least = warm * (price.cached_input_usd_per_mtok or 0.0) / 1e6
+        cost_usd = max(predicted.cost_usd - saved, least)
+        return Candidate(predicted.model, predicted.score, cost_usd, warm_tokens=warm)
 
     def _analysis(self, prompt: Prompt, given: Analysis | None) -> Analysis | None:
         """The analysis given, else the router's, else, where a rule needs one, the built-in."""
@@ -348,19 +354,3 @@ def _predict(
     if not (np.isfinite(scores).all() and np.isfinite(costs).all()):
         raise ArithmeticError("a prediction is not finite")
     return predicted.models, scores, costs
-
-
-def _nobody_of(seen: tuple[Candidate, ...], bars: Mapping[str, Bar]) -> RequestError:
-    """The error when no candidate is left; a model that the router does not know is none."""
-    known = {c.model: bars[c.model] for c in seen if c.model in bars}
-    dear = {
-        c.model: (bars[c.model], c.cost_usd)
-        for c in seen
-        if c.model in bars and bars[c.model].field == "routewright.max_usd"
-    }
-    return nobody(known or bars, _cheapest(dear))
-
-
-def _cheapest(dear: Mapping[str, tuple[Bar, float]]) -> tuple[str, float] | None:
-    """The model that comes nearest to the ceiling, and what it costs."""
-    return min(((n, cost) for n, (_, cost) in dear.items()), key=lambda c: c[1], default=None)

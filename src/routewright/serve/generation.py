@@ -22,6 +22,7 @@ from routewright.serve.decider import Decider
 from routewright.serve.fallback import Fallbacks
 from routewright.serve.health import Health
 from routewright.serve.limits import RetryBudget
+from routewright.serve.sticky import Memory
 from routewright.types import Prompt
 
 # A router that cannot tell anything of these would fail on the first odd request.
@@ -37,7 +38,7 @@ class Generation:
         health: of the upstreams; it outlives generations, as the upstreams do.
         budget: of second calls, likewise.
         before: the generation to take over unchanged providers from, with their connections and
-            the local models that they have loaded.
+            the local models that they have loaded, and the memory of conversations.
 
     Raises:
         ConfigError: a key is not set, or the analyser is not in the pool.
@@ -66,6 +67,7 @@ class Generation:
         made = make_providers(msgspec.structs.replace(narrowed, providers=fresh), keys)
         self.providers: Mapping[str, Provider] = {**made, **kept}
         self.analyser = self._analyser()
+        self.memory = self._memory(before)
         self.fallbacks = Fallbacks(
             decider.pool,
             self.providers,
@@ -137,6 +139,15 @@ class Generation:
             for name, provider in self.providers.items()
             if name in wanted and self._made_of[name] == wanted[name]
         }
+
+    def _memory(self, before: Generation | None) -> Memory | None:
+        """The memory of conversations, which goes on where there was one before."""
+        if not self.settings.gateway.sticky:
+            return None
+        kept_s = {name: given.cache_ttl_s for name, given in self.settings.providers.items()}
+        pool = self.decider.pool
+        ttl_s = {model.name: kept_s[model.provider] for model in pool.values()}
+        return Memory(pool, ttl_s, before=before.memory if before is not None else None)
 
     def _analyser(self) -> LlmAnalyser | None:
         """The LLM that analyses prompts, brought to the router if that learned from one."""

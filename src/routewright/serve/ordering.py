@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from routewright import policy as rules
 from routewright.errors import RequestError
-from routewright.types import Candidate, PolicySettings
+from routewright.rules import Ruling
+from routewright.serve.admission import Bar
+from routewright.serve.sticky import Past, discount_usd
+from routewright.types import Candidate, Model, PolicySettings
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +61,38 @@ def order(
                 ranked = rules.rank(scores, costs, policy.worth_usd or 0.0)
             best = [named[int(at)] for at in ranked[0]]
             return _names(best), _by_utility(best)
+
+
+def first_of_all(ruling: Ruling, past: Past, bars: Mapping[str, Bar]) -> tuple[str, str]:
+    """The model that comes first whatever the scores, "" without one, and why.
+
+    A model that called a tool gets the result: it alone knows what it wanted to know. That
+    stands above a rule that sends prompts to a model, but not above what bars one.
+    """
+    if past.after_call and past.model not in bars:
+        return past.model, f"stays with {past.model}: it made the tool call that this answers"
+    if ruling.use and ruling.use not in bars:
+        return ruling.use, f"{ruling.why} sends it to {ruling.use}"
+    return "", ""
+
+
+def loyalty(
+    chosen: str, reason: str, past: Past, pool: Mapping[str, Model], bars: Mapping[str, Bar]
+) -> str:
+    """The reason of a choice, and what it means for the model that the conversation was with."""
+    before = pool.get(past.model)
+    if before is None:
+        return reason
+    if before.name in bars:
+        return f"leaves {before.name}, {bars[before.name].why}; {reason}"
+    warm = past.warm.get(before.name, 0)
+    worth = discount_usd(before.price, warm)
+    if not worth > 0:
+        return reason
+    cache = f"its cache holds about {warm} tokens worth ${worth:.6f}"
+    if chosen == before.name:
+        return f"stays with {chosen}: {cache}; {reason}"
+    return f"leaves {before.name}, although {cache}: the gain pays for that; {reason}"
 
 
 def _by_win_rate(

@@ -22,6 +22,7 @@ from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.needs import read_needs
+from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import ChatRequest
 from routewright.types import Decision, Model, Usage
@@ -50,7 +51,7 @@ class Relay:
             RequestError: no model can take the request, a rule or a limit keeps it from the
                 model that it names, or it allows unknown models.
         """
-        return await _decide(self.generation, request)
+        return await _decide(self.generation, request, trail_of(request.body))
 
     async def begin(self, request: ChatRequest) -> Call:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
@@ -63,7 +64,9 @@ class Relay:
         generation = self.generation
         generation.enter()
         try:
-            call = Call(request, await _decide(generation, request), generation, started=started)
+            trail = trail_of(request.body)
+            decision = await _decide(generation, request, trail)
+            call = Call(request, decision, generation, trail, started=started)
             self._ledger.decided(call)
         except BaseException:
             self._leave(generation)
@@ -126,7 +129,10 @@ class Relay:
         """A call that was begun has ended, for whatever reason; only the first time counts."""
         if call.recorded:
             return
+        memory = call.generation.memory
         if call.attempts and state != "failed":
+            if memory is not None and call.trail is not None:
+                memory.remember(call.trail, call.model, usage)
             fallbacks = call.generation.fallbacks
             target = fallbacks.target(call.model)
             if call.attempts[-1].outcome == TRUNCATED:
@@ -141,7 +147,7 @@ class Relay:
         self._admission.leave()
 
 
-async def _decide(generation: Generation, request: ChatRequest) -> Decision:
+async def _decide(generation: Generation, request: ChatRequest, trail: Trail) -> Decision:
     decider, prompt = generation.decider, request.prompt
     analyser = generation.analyser
     asked = decider.names.read(request.model)
@@ -156,17 +162,18 @@ async def _decide(generation: Generation, request: ChatRequest) -> Decision:
     needs = read_needs(request.messages, request.body)
     if asked.model:
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
+    past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
     analysis = await analyser.analyse(prompt) if analyser else None
     try:
         async with asyncio.timeout(DECIDE_TIMEOUT_S):
             return await asyncio.to_thread(
-                decider.decide, prompt, policy=policy, needs=needs, analysis=analysis
+                decider.decide, prompt, policy=policy, needs=needs, past=past, analysis=analysis
             )
     except TimeoutError:
         why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
         logger.warning("%s; the default model answers", why)
         return decider.default(
-            prompt, why, policy=policy, needs=needs, analysis=analysis, degraded=why
+            prompt, why, policy=policy, needs=needs, past=past, analysis=analysis, degraded=why
         )
 
 
