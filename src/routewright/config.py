@@ -143,7 +143,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     has at its model's provider, and keeps tool calls and their results together. Without
     ``analyser`` prompts are analysed by the router, or by built-in word lists, where a rule needs
     it. ``decisions`` names the journal that decision rows are appended to; "" keeps none.
-    ``max_in_flight`` bounds the requests that a worker takes on at once.
+    ``max_in_flight`` bounds the requests that a worker takes on at once; ``workers``
+    processes share the port.
     """
 
     host: str = "127.0.0.1"
@@ -164,6 +165,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: int = 8 * 1024 * 1024
     timeouts: Timeouts = Timeouts()
     max_in_flight: int = 1024
+    workers: int = 1
 
     def choice(self) -> PolicySettings:
         """The policy of every request that says nothing else."""
@@ -351,8 +353,9 @@ def _read(path: Path) -> Settings:
         settings = msgspec.toml.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    if settings.gateway.max_in_flight < 1:
-        raise ConfigError(f"{path}: gateway.max_in_flight must be 1 or more")
+    for field in ("max_in_flight", "workers"):
+        if getattr(settings.gateway, field) < 1:
+            raise ConfigError(f"{path}: gateway.{field} must be 1 or more")
     if trouble := settings.gateway.timeouts.trouble():
         raise ConfigError(f"{path}: gateway.timeouts.{trouble}")
     for name, provider in settings.providers.items():

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
+import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from routewright.errors import ConfigError, RoutewrightError
 
 if TYPE_CHECKING:
     from routewright.config import Settings
@@ -28,9 +33,15 @@ _NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 @click.option("--host", help="A loopback address.")
 @click.option("--port", type=int, help="0 takes a free one.")
 @click.option("--artefact", type=click.Path(path_type=Path), help="A trained router.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that share the port.")
 @click.option("--worth-usd", type=float, help="Dollars for one whole unit of score.")
 def command(
-    config: Path, host: str | None, port: int | None, artefact: Path | None, worth_usd: float | None
+    config: Path,
+    host: str | None,
+    port: int | None,
+    artefact: Path | None,
+    workers: int | None,
+    worth_usd: float | None,
 ) -> None:
     """Serve the router behind an OpenAI-compatible endpoint; the model `auto` routes."""
     # Before numpy is imported: its thread pool would fight the models for the cores, and one
@@ -48,11 +59,66 @@ def command(
             load_settings(config), host=host, port=port, artefact=artefact, worth_usd=worth_usd
         )
 
-    gateway = Gateway(read(), source=read)
+    settings = read()
+    count = settings.gateway.workers if workers is None else workers
+    if count > 1 and settings.gateway.decisions:
+        raise ConfigError(
+            "gateway.decisions: one journal has one writer; leave it out, or serve with --workers 1"
+        )
+    gateway = Gateway(settings, source=read)
     for line in about(gateway):
         click.echo(line)
+    _take_all_descriptors()
+    if count > 1:
+        del gateway  # each worker reads its own
+        sys.exit(_serve_with(count, read))
+    _run(serve(gateway, on_ready=_announce))
+
+
+def _serve_with(count: int, read: Callable[[], Settings]) -> int:
+    """Serve with several workers; each reads the configuration when it starts."""
+    from routewright.serve.gateway import Gateway
+    from routewright.serve.server import bind_all, serve, url_of
+    from routewright.serve.workers import Workers
+
+    async def work(listener: socket.socket, ready: Callable[[], None], parent: int) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def orphaned() -> None:
+            loop.remove_reader(parent)  # its end would be read for ever
+            stop.set()
+
+        loop.add_reader(parent, orphaned)
+        gateway = Gateway(read(), source=read)
+        await serve(gateway, listener=listener, on_ready=lambda _: ready(), stop=stop)
+
+    def worker(listener: socket.socket, ready: Callable[[], None], parent: int) -> int:
+        try:
+            _run(work(listener, ready, parent))
+        except RoutewrightError as error:
+            click.echo(f"Error: {error}", err=True)
+            return error.exit_code
+        return 0
+
+    gateway = read().gateway
+    listeners = bind_all(gateway.host, gateway.port, count)
+    url = url_of(listeners[0])
+    return Workers(listeners, worker, lambda: _announce(url)).run()
+
+
+def _take_all_descriptors() -> None:
+    """A stream takes two descriptors, and what a shell grants at first is few."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(gateway, on_ready=_announce))
+        runner.run(serving)
 
 
 def about(gateway: Gateway) -> list[str]:

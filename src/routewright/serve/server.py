@@ -24,7 +24,18 @@ DRAIN_S = 30  # how long running requests may take to end after SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
+    """Listening sockets on one address, over which the kernel spreads connections.
+
+    Raises:
+        ConfigError: as ``bind``; a port that another program shares counts as taken.
+    """
+    with bind(host, port) as alone:  # a shared bind would succeed beside another gateway's
+        port = alone.getsockname()[1]
+    return [bind(host, port, shared=True) for _ in range(count)]
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A listening socket on a loopback address; port 0 takes a free one.
 
     Raises:
@@ -45,6 +56,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((str(address), port))
         listener.listen(1024)
     except OSError as error:
@@ -61,6 +74,7 @@ def bind(host: str, port: int) -> socket.socket:
 async def serve(
     gateway: Gateway,
     *,
+    listener: socket.socket | None = None,
     on_ready: Callable[[str], None] = lambda _: None,
     stop: asyncio.Event | None = None,
     body_timeout_s: float = BODY_TIMEOUT_S,
@@ -71,6 +85,7 @@ async def serve(
 
     Args:
         gateway: what to serve; its settings name host and port.
+        listener: instead of those, a socket that is bound already; it is closed at the end.
         on_ready: called with the base URL once every request can be answered.
         stop: ends the server as a signal would, for servers outside the main thread.
         body_timeout_s: how long a request body may take to arrive.
@@ -80,7 +95,7 @@ async def serve(
         RoutewrightError: the gateway could not be started.
     """
     host, port = gateway.settings.gateway.host, gateway.settings.gateway.port
-    with bind(host, port) as listener:
+    with listener or bind(host, port) as listener:
         server = _Server(
             uvicorn.Config(
                 create_app(gateway, body_timeout_s=body_timeout_s),
@@ -100,7 +115,7 @@ async def serve(
                 await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done():
                     await starting
-                    on_ready(_url(listener))
+                    on_ready(url_of(listener))
                 else:
                     starting.cancel()
                     await asyncio.gather(starting, return_exceptions=True)
@@ -189,6 +204,7 @@ def _stopping(
         watching.cancel()
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """The base URL that a listening socket is reached under."""
     host, port, *_ = listener.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
