@@ -105,13 +105,22 @@ class Client:
         """Whether ``close`` has been called."""
         return self._loop.is_closed()
 
-    def route(self, prompt: str | Messages, *, worth_usd: float | None = None) -> Decision:
+    def route(
+        self, prompt: str | Messages, *, model: str = "auto", worth_usd: float | None = None
+    ) -> Decision:
         """Decide for a text or a conversation; no model is called.
+
+        Args:
+            prompt: a text, or messages.
+            model: ``auto``, or any name that a request may give, such as ``auto:quality=0.95``.
+            worth_usd: dollars for one whole unit of score, instead of what else would hold.
 
         Raises:
             RequestError: no model can take it.
+            UnknownModelError: nobody answers to the name.
         """
         body: dict[str, Any] = {"prompt" if isinstance(prompt, str) else "messages": prompt}
+        body["model"] = model
         if worth_usd is not None:
             body["routewright"] = {"worth_usd": worth_usd}
         return self.run(self._gateway.relay.decide(route_request(body)))

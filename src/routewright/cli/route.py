@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="A trained router; without --config its models are the pool.",
 )
+@click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    help="A name as requests give it: auto, auto:best, auto:quality=0.95,max_usd=0.002 ...",
+)
 @click.option("--worth-usd", type=float, help="Dollars for one whole unit of score.")
 @click.option(
     "--threshold",
@@ -31,6 +37,7 @@ def command(
     prompt: str,
     config: Path | None,
     artefact: Path | None,
+    model: str,
     worth_usd: float | None,
     threshold: float | None,
     as_json: bool,
@@ -41,7 +48,11 @@ def command(
     from routewright.types import Prompt
 
     decider = _decider(config, artefact, worth_usd, threshold)
-    decision = decider.decide(Prompt.from_text("", prompt))
+    asked, what = decider.names.read(model), Prompt.from_text("", prompt)
+    if asked.model:
+        decision = decider.named(asked.model, what)
+    else:
+        decision = decider.decide(what, policy=asked.policy)
     click.echo(msgspec.json.encode(decision) if as_json else _table(decision))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from routewright.errors import ConfigError
 from routewright.types import Message, Model, json_object, json_objects
 
 BYTES_PER_TOKEN = 4  # of UTF-8; a rule of thumb for the window, never for a bill
@@ -105,7 +106,17 @@ def _wants(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def lacks(model: Model, kind: str) -> frozenset[str]:
-    """The capabilities that a model behind a provider of this kind has not."""
+    """The capabilities that a model behind a provider of this kind has not.
+
+    Raises:
+        ConfigError: the model's list has a word that means nothing here.
+    """
+    unknown = set(model.capabilities) - set(LISTED)
+    if unknown:
+        raise ConfigError(
+            f'models."{model.name}".capabilities: no {min(unknown)!r}; '
+            f"there are {', '.join(LISTED)}"
+        )
     by_kind = KIND_LACKS.get(kind, frozenset())
     if not model.capabilities:
         return by_kind

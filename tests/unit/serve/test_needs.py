@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from routewright.errors import RequestError
+from routewright.errors import ConfigError, RequestError
 from routewright.serve.decider import Decider
 from routewright.serve.needs import Needs, lacks, read_needs
 from routewright.serve.wire import chat_request
@@ -66,6 +66,11 @@ def test_a_model_without_a_list_can_do_what_its_provider_can_pass_on():
     assert lacks(unlisted, "anthropic") == {"audio", "n", "logprobs"}
     listed = Model(name="m", provider="p", capabilities=("tools",))
     assert lacks(listed, "openai") == {"images", "audio", "files", "json_schema"}
+
+
+def test_a_capability_that_is_misspelt_is_refused_before_serving():
+    with pytest.raises(ConfigError, match=r'"m"\.capabilities: no \'vision\'; there are images'):
+        lacks(Model(name="m", provider="p", capabilities=("vision",)), "openai")
 
 
 def decide(policy: PolicySettings | None = None, **fields: Any):
