@@ -284,7 +284,8 @@ class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which model was chosen for a request, why, and what the others would have cost.
 
-    ``policy`` says in a few words what decided and ``settings`` are all of its settings in force.
+    ``policy`` says in a few words what decided and ``settings`` are all of its settings in force;
+    ``worth_usd`` is 0 where another rule than utility decided.
     ``probability`` is that of this choice: 1 unless chance took part.
     """
 

@@ -152,12 +152,14 @@ async def _decide(generation: Generation, request: ChatRequest, trail: Trail) ->
     analyser = generation.analyser
     asked = decider.names.read(request.model)
     options = decider.names.resolved(request.options)
-    for name in options.models or ():
-        if name not in decider.pool:
-            raise RequestError(
-                f"routewright.models: {name!r} is not in the pool ({', '.join(decider.pool)})",
-                param="routewright.models",
-            )
+    each = options.threshold if isinstance(options.threshold, dict) else {}
+    for field, named in (("models", options.models or ()), ("threshold", each)):
+        for name in named:
+            if name not in decider.pool:
+                raise RequestError(
+                    f"routewright.{field}: {name!r} is not in the pool ({', '.join(decider.pool)})",
+                    param=f"routewright.{field}",
+                )
     policy = options.over(asked.policy)
     needs = read_needs(request.messages, request.body)
     if asked.model:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routewright.errors import ConfigError, RequestError
 from routewright.serve.decider import Decider
 from routewright.serve.needs import Needs, lacks, read_needs
+from routewright.serve.sticky import trail_of
 from routewright.serve.wire import chat_request
 from routewright.types import Model, PolicySettings, Price, Prompt
 from tests.fakes.gateway import ByWord
@@ -66,6 +69,28 @@ def test_a_model_without_a_list_can_do_what_its_provider_can_pass_on():
     assert lacks(unlisted, "anthropic") == {"audio", "n", "logprobs"}
     listed = Model(name="m", provider="p", capabilities=("tools",))
     assert lacks(listed, "openai") == {"images", "audio", "files", "json_schema"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "json_schema", "role", "conversation_id", "x"]), inner
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = ("tools", "functions", "response_format", "n", "logprobs", "top_logprobs", "max_tokens")
+
+
+@given(
+    st.dictionaries(st.sampled_from([*FIELDS, "modalities", "metadata", "prompt_cache_key"]), JSON)
+)
+def test_no_field_of_any_shape_breaks_the_reading(fields: dict[str, Any]):
+    assert needs(**fields).tokens > 0
+    trail = trail_of({"messages": [{"role": "user", "content": "hello"}], **fields})
+    assert len(trail.digests) == 1
 
 
 def test_a_capability_that_is_misspelt_is_refused_before_serving():
