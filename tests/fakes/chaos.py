@@ -8,8 +8,9 @@ Tags: ``say n=5 gap=0.01 size=8192``, ``tools`` (a tool call in pieces), ``statu
 after=7``, ``cut at=K how=fin|rst|half|chunk|proper`` (after K events; half: in the middle of the
 next event's JSON, chunk: in the middle of its HTTP chunk, proper: with HTTP's own end), ``hang
 at=K`` (-1: before the headers), ``drip gap=1`` (one byte at a time), ``raw kind=…`` (``GARBAGE``
-below), ``bomb``, ``endless`` and ``headers``. Without one it answers properly. A word ``who=…`` in
-the tag is repeated in the log.
+below), ``bomb``, ``endless``, ``headers`` and ``bye gap=0.001`` (closes the connection that long
+after a whole answer). Without one it answers properly. A word ``who=…`` in the tag is repeated in
+the log.
 """
 
 from __future__ import annotations
@@ -137,7 +138,16 @@ class Chaos:
         """Every call that has ended: ``conn``, ``tag``, ``who``, ``ended`` (``whole``, ``cut``,
         ``left`` by the caller) and ``at``, in seconds of this machine's monotonic clock.
         """
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [call for call in self._noted() if "ended" in call]
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls have begun and not ended."""
+        return sum(-1 if "ended" in call else 1 for call in self._noted())
+
+    def _noted(self) -> list[dict[str, Any]]:
+        lines = self._log.read_text().splitlines(keepends=True) if self._log.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 class _Server:
@@ -166,7 +176,9 @@ class _Server:
         found = re.search(r"content-length: (\d+)", head)
         request = json.loads(await reader.readexactly(int(found[1]) if found else 0))
         kind, given = _tag(str(request["messages"][-1]["content"]))
-        note = {"conn": connection, "tag": kind, "who": given.get("who", ""), "ended": "left"}
+        note = {"conn": connection, "tag": kind, "who": given.get("who", "")}
+        self._log.write(json.dumps(note) + "\n")
+        note["ended"] = "left"
         try:
             note["ended"] = await _act(kind, given, bool(request.get("stream")), reader, writer)
         finally:
@@ -214,6 +226,10 @@ async def _act(
     elif kind == "headers":
         many = b"".join(b"x-%d: y\r\n" % n for n in range(10_000))
         await _whole_reply(writer, json.dumps(_whole()).encode(), JSON, 200, many)
+    elif kind == "bye":  # closes an idle connection, without a word, just when it may be reused
+        await _whole_reply(writer, json.dumps(_whole()).encode(), JSON)
+        await asyncio.sleep(gap)
+        return "cut"
     elif kind == "hang" and at < 0:
         await reader.read()
         raise ConnectionError

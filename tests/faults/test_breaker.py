@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from routewright.data.journal import Journal
 from routewright.serve.gateway import Gateway
+from tests.fakes.chaos import Chaos
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
 from tests.fakes.upstream import Refuse, Say, Upstream
 
@@ -155,6 +159,50 @@ def test_when_all_keep_failing_the_client_gets_an_honest_503(running, upstream):
     while running.chat("hello").status != 200:
         assert time.monotonic() < back_by, "no recovery"
         time.sleep(0.1)
+
+
+@pytest.mark.nightly
+def test_a_minute_of_failing_upstreams_at_a_hundred_requests_a_second(tmp_path, figures):
+    """F-03."""
+    with Chaos() as chaos:
+        gateway = Gateway(scripted_settings(chaos.url, tmp_path, default_model="cheap"))
+        with served(gateway) as running:
+            opened_s, recovered_s, clients = asyncio.run(_storm(running, gateway, 60.0))
+            calls = chaos.calls()
+    failing = [call for call in calls if call["tag"] == "status"]
+    by_second = Counter(int(call["at"] - failing[0]["at"]) for call in failing)
+    after = [count for second, count in by_second.items() if second > 2]
+    figures("F-03", client_calls=clients, upstream_calls=len(failing),
+            ratio=round(len(failing) / clients, 4), opened_s=round(opened_s, 2),
+            probes_of_four_models=sum(after), recovered_s=round(recovered_s, 2))  # fmt: skip
+    assert len(failing) <= 1.1 * clients
+    assert opened_s <= 2
+    assert sum(after) <= 4 * (60 / 5 + 1)  # of each of the four models
+    assert recovered_s <= 6
+
+
+async def _storm(running: Served, gateway: Gateway, seconds: float) -> tuple[float, float, int]:
+    """Seconds until every breaker is open, seconds from the end to the first answer, and calls."""
+
+    async def ask(session: aiohttp.ClientSession, text: str) -> int:
+        body = {"model": "auto", "messages": [{"role": "user", "content": text}]}
+        async with session.post(f"{running.url}/v1/chat/completions", json=body) as reply:
+            await reply.read()
+            return reply.status
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        began, opened_s, asked = time.monotonic(), 0.0, []
+        for n in range(int(seconds * 100)):
+            await asyncio.sleep(max(began + n / 100 - time.monotonic(), 0))
+            asked.append(asyncio.create_task(ask(session, "[[status code=500]]")))
+            if not opened_s and len(gateway.health.open()) == 4:
+                opened_s = time.monotonic() - began
+        statuses = await asyncio.gather(*asked)
+        assert set(statuses) == {502, 503}
+        ended = time.monotonic()
+        while await ask(session, "hello") != 200:  # noqa: ASYNC110  # only asking tells
+            await asyncio.sleep(0.05)
+        return opened_s or seconds, time.monotonic() - ended, len(asked)
 
 
 def test_a_prompt_too_long_for_one_window_goes_to_a_larger_one(upstream, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,6 +27,7 @@ from routewright.serve.wire import chat_request, decode_object, route_request
 logger = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S = 30.0
+READ_S = 5.0  # more than an answer may take, for the client to read its end
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -146,8 +148,13 @@ async def _send_stream(send: Send, stream: RelayedStream) -> None:
     try:
         await send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
         try:
-            async for event in stream:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
+            # An upstream is late by its own times: this is for a client that does not read.
+            async with asyncio.timeout(stream.call.remaining_s + READ_S):
+                async for event in stream:
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+        except TimeoutError:
+            logger.warning("decision %s: the client does not read", stream.call.decision.id)
+            return
         except RoutewrightError as error:
             logger.warning("decision %s: %s", stream.call.decision.id, error)
             event = _error_event(error)

@@ -47,6 +47,11 @@ class Call:
         return self.attempts[-1].model if self.attempts else self.decision.model
 
     @property
+    def remaining_s(self) -> float:
+        """Seconds until the request has taken as long as it may."""
+        return self.started + self.generation.fallbacks.total_s - time.monotonic()
+
+    @property
     def degraded(self) -> str:
         """How far down the ladder the answer came from; "" from its top.
 

@@ -73,10 +73,6 @@ class Fallbacks:
         provider = self._pool[name].provider
         return Target(self._accounts.get(provider, provider), name)
 
-    def remaining_s(self, call: Call) -> float:
-        """Seconds until the request has taken as long as it may."""
-        return call.started + self.total_s - time.monotonic()
-
     async def first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
         """What the first candidate that does not fail gives.
 
@@ -88,7 +84,7 @@ class Fallbacks:
         """
         self._budget.earn()
         try:
-            async with asyncio.timeout(self.remaining_s(call)):
+            async with asyncio.timeout(call.remaining_s):
                 return await self._first(call, ask)
         except TimeoutError as error:
             late = f"{call.model}: no answer in {self.total_s:g} s, all fallbacks included"
