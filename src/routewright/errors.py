@@ -133,7 +133,8 @@ class UpstreamError(RoutewrightError):
     """A model's endpoint failed or answered something unusable.
 
     ``maybe_paid`` says whether the call can have been charged all the same: not one that got an
-    error status or never reached anybody, but one whose answer broke off on the way.
+    error status or never reached anybody, but one whose answer broke off on the way. ``reached``
+    says whether a connection to the endpoint was had: where not, its other models are as far away.
     """
 
     status = 502
@@ -141,8 +142,11 @@ class UpstreamError(RoutewrightError):
     code = "bad_upstream"
     maybe_paid = True
 
-    def __init__(self, message: str, *, maybe_paid: bool | None = None) -> None:
+    def __init__(
+        self, message: str, *, maybe_paid: bool | None = None, reached: bool = True
+    ) -> None:
         super().__init__(message)
+        self.reached = reached
         if maybe_paid is not None:
             self.maybe_paid = maybe_paid
 

@@ -266,6 +266,24 @@ def test_an_upstream_that_cannot_be_reached_is_passed_by(chaos, tmp_path, refuse
     assert took_s <= 0.5 + 1.5
 
 
+def test_an_unreachable_endpoint_is_not_asked_for_its_other_models(chaos, tmp_path):
+    """F-04: three of the four models are there; the one elsewhere answers with the second call."""
+    settings = scripted_settings(chaos.url, tmp_path, default_model="cheap")
+    kind = type(settings.providers["acme"])
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}/v1"
+    settings.providers["acme"] = kind(kind="openai", base_url=url)
+    order = ("cheap", "spare", "last", "strong")
+    models = {name: settings.models[name] for name in order}
+    settings.models.clear()
+    settings.models.update(models)
+    with served(Gateway(settings)) as running:
+        reply = running.chat("hello")
+        assert (reply.status, reply.headers["x-routewright-model"]) == (200, "strong")
+        assert reply.headers["x-routewright-attempts"].startswith("cheap=")
+        assert reply.headers["x-routewright-attempts"].count("=") == 2
+
+
 def test_a_name_that_does_not_resolve_is_passed_by(chaos, tmp_path):
     """F-04."""
     settings = scripted_settings(chaos.url, tmp_path, default_model="cheap")

@@ -127,11 +127,11 @@ class Pool:
                 )
         except TimeoutError as error:
             late = f"{self._name}: no connection to {self.origin} in {seconds:g} s"
-            raise UpstreamTimeoutError(late, maybe_paid=False) from error
+            raise UpstreamTimeoutError(late, maybe_paid=False, reached=False) from error
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             message = f"{self._name}: cannot connect to {self.origin} ({why})"
-            raise UpstreamError(message, maybe_paid=False) from error
+            raise UpstreamError(message, maybe_paid=False, reached=False) from error
         self._open.add(connection)
         if self._tls:
             await self._handshake(connection, transport)
@@ -153,11 +153,11 @@ class Pool:
             plain.abort()
             if isinstance(error, TimeoutError):
                 late = f"{self._name}: no TLS with {self.origin} in {seconds:g} s"
-                raise UpstreamTimeoutError(late, maybe_paid=False) from error
+                raise UpstreamTimeoutError(late, maybe_paid=False, reached=False) from error
             if isinstance(error, OSError):  # ssl's errors among them
                 why = getattr(error, "verify_message", "") or getattr(error, "reason", "")
                 message = f"{self._name}: no TLS with {self.origin} ({why or 'it broke off'})"
-                raise UpstreamError(message, maybe_paid=False) from error
+                raise UpstreamError(message, maybe_paid=False, reached=False) from error
             raise
 
 

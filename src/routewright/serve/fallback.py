@@ -29,7 +29,7 @@ from routewright.errors import (
 )
 from routewright.protocols import Provider
 from routewright.serve.call import Attempt, Call
-from routewright.serve.health import Health, Pause, Target
+from routewright.serve.health import WHOLE_ACCOUNT, Health, Pause, Target
 from routewright.serve.limits import RetryBudget
 from routewright.types import Model
 
@@ -114,12 +114,18 @@ class Fallbacks:
                 names = [n for n in names if _is_larger(self._pool[n], self._pool[name])]
             except UpstreamAccountError as error:
                 failure = error
-                account = self.target(name).account
-                names = [n for n in names if self.target(n).account != account]
+                names = self._elsewhere(names, name)
             except (UpstreamError, WeightsError) as error:
                 failure = error
+                if isinstance(error, UpstreamError) and not error.reached:
+                    names = self._elsewhere(names, name)
             logger.warning("decision %s: %s", call.decision.id, failure)
         raise self._refusal(call, failure)
+
+    def _elsewhere(self, names: list[str], name: str) -> list[str]:
+        """Those of ``names`` that are called with another account than ``name``."""
+        account = self.target(name).account
+        return [n for n in names if self.target(n).account != account]
 
     async def _ask(
         self, call: Call, name: str, ask: Callable[[Provider, Model], Awaitable[T]]
@@ -147,6 +153,8 @@ class Fallbacks:
             self.health.cool(target.account, error.retry_after_s)
         elif isinstance(error, (UpstreamError, WeightsError)):
             self.health.failed(target)
+            if isinstance(error, UpstreamError) and not error.reached:
+                self.health.failed(Target(target.account, WHOLE_ACCOUNT))
         elif isinstance(error, RequestError):
             self.health.succeeded(target)
 

@@ -2,7 +2,8 @@
 
 A rate limit belongs to an account, so that the pause it asks for holds for every model that is
 called there. A failure belongs to a model at an account: one that is broken takes no neighbour
-down. Both are kept in memory, by each worker for itself, and forgotten with it.
+down, unless their endpoint cannot be reached. Both are kept in memory, by each worker for itself,
+and forgotten with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ COOLING_S = 5.0  # for an upstream that asks for time and does not say how much
 MOST_COOLING_S = 60.0  # a longer wish is tried again after this
 FAILURES = 5  # in a row open the breaker
 PROBE_EVERY_S = 5.0  # one call is let through an open breaker this often
+WHOLE_ACCOUNT = ""  # stands for the model where an endpoint cannot be reached at all
 
 
 class Target(NamedTuple):
@@ -62,10 +64,8 @@ class Health:
         cool_until = self._cool_until.get(target.account, now)
         if cool_until > now:
             return Pause("cooling", cool_until - now)
-        breaker = self._breakers.get(target)
-        if breaker is not None and breaker.open and breaker.probe_at > now:
-            return Pause("failing", breaker.probe_at - now)
-        return None
+        probe_at = max((b.probe_at for b in self._open(target)), default=now)
+        return Pause("failing", probe_at - now) if probe_at > now else None
 
     def admit(self, target: Target) -> Pause | None:
         """As ``pause``; None is leave to call, and takes the turn of an open breaker's probe.
@@ -73,9 +73,9 @@ class Health:
         The turn comes again by the clock, so that a probe that never reports costs nothing.
         """
         found = self.pause(target)
-        breaker = self._breakers.get(target)
-        if found is None and breaker is not None and breaker.open:
-            breaker.probe_at = self._clock() + PROBE_EVERY_S
+        if found is None:
+            for breaker in self._open(target):
+                breaker.probe_at = self._clock() + PROBE_EVERY_S
         return found
 
     def cool(self, account: str, retry_after_s: float | None) -> None:
@@ -97,13 +97,13 @@ class Health:
         Otherwise the failures before it stand: an upstream that breaks off every stream must open
         its breaker although each of them began well.
         """
-        breaker = self._breakers.get(target)
-        if breaker is not None and breaker.open:
+        for breaker in self._open(target):
             breaker.failures = FAILURES - 1
 
     def succeeded(self, target: Target) -> None:
         """A call was answered properly, be it by a refusal of the request."""
         self._breakers.pop(target, None)
+        self._breakers.pop(Target(target.account, WHOLE_ACCOUNT), None)
 
     def open(self) -> tuple[Target, ...]:
         """The targets whose breaker is open."""
@@ -113,3 +113,8 @@ class Health:
         """The accounts that cool, and for how many seconds yet."""
         now = self._clock()
         return {a: until - now for a, until in self._cool_until.items() if until > now}
+
+    def _open(self, target: Target) -> list[_Breaker]:
+        """The open breakers between here and the target: the model's, its account's."""
+        found = (self._breakers.get(t) for t in (target, Target(target.account, WHOLE_ACCOUNT)))
+        return [breaker for breaker in found if breaker is not None and breaker.open]

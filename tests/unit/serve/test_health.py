@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from routewright.errors import OverloadedError
-from routewright.serve.health import FAILURES, Health, Target
+from routewright.serve.health import FAILURES, WHOLE_ACCOUNT, Health, Target
 from routewright.serve.limits import RETRY_BURST, Admission, RetryBudget
 
 CHEAP, STRONG = Target("acme", "cheap"), Target("acme", "strong")
@@ -96,6 +96,22 @@ def test_an_upstream_that_breaks_every_stream_opens_its_breaker():
         health.began(CHEAP)
         health.failed(CHEAP)
     assert health.open() == (CHEAP,)
+
+
+def test_an_endpoint_that_cannot_be_reached_is_left_alone_with_all_its_models():
+    """F-04: and found again by a call to any of them."""
+    clock = Clock()
+    health = Health(clock)
+    for _ in range(FAILURES):
+        health.failed(Target("acme", WHOLE_ACCOUNT))
+    assert health.pause(CHEAP) is not None
+    assert health.pause(STRONG) is not None
+    assert health.pause(Target("other", "cheap")) is None
+    clock.now += 5
+    assert health.admit(STRONG) is None
+    assert health.admit(CHEAP) is not None  # one probe for the account, not one a model
+    health.succeeded(STRONG)
+    assert health.admit(CHEAP) is None
 
 
 def test_second_calls_are_a_tenth_of_the_first_and_a_small_floor():
