@@ -75,7 +75,7 @@ class _Surface:
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
-        await unless_gone(self._answer(body, send), receive)
+        await unless_gone(self._answer(body, send), scope)
 
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = route_request(await self._body(scope, receive))

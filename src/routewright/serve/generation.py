@@ -7,6 +7,7 @@ providers are closed when the last of them has.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -27,6 +28,11 @@ from routewright.types import Prompt
 
 # A router that cannot tell anything of these would fail on the first odd request.
 PROBES = ("", "What is 17 * 3?", "Сколько будет 17 × 3? 十七乘三是多少?", "prove it. " * 2000)
+
+
+# A router of the package that decides about a long prompt in this time does so on the event loop:
+# a thread costs more than it frees. A plug-in may wait for anything, and gets a thread and a limit.
+INLINE_S = 0.004
 
 
 class Generation:
@@ -54,6 +60,7 @@ class Generation:
     ) -> None:
         self.settings = settings
         self.decider = decider
+        self.inline = False  # whether deciding is so quick that a thread would cost more
         self.running = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -93,12 +100,17 @@ class Generation:
                 f"{self.decider.artefact}: the pool has no {', '.join(sorted(missing))}; "
                 "add them to routewright.toml, or train without them"
             )
+        began = time.perf_counter()
         for text in PROBES:
             predicted = router.predict([Prompt.from_text("probe", text)])
             if not (np.isfinite(predicted.scores).all() and np.isfinite(predicted.costs).all()):
                 raise ArtefactError(
                     f"{self.decider.artefact}: a prediction is not finite; train it again"
                 )
+        again = time.perf_counter()  # the first time opens tables and wakes the libraries
+        router.predict([Prompt.from_text("probe", PROBES[-1])])
+        mine = type(router).__module__.startswith("routewright.")
+        self.inline = mine and time.perf_counter() - again <= INLINE_S and again - began < 2.0
 
     def missing(self) -> set[str]:
         """The models that the router knows and the pool lacks."""

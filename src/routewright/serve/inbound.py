@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope
 
 from routewright.errors import RequestError
+from routewright.serve.http import WATCHERS
 
 T = TypeVar("T")
 
@@ -77,25 +78,28 @@ async def drain(receive: Receive, *, most_bytes: int) -> None:
         return
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
+async def unless_gone(work: Coroutine[Any, Any, T], scope: Scope) -> T:
     """Run ``work``, and cancel it the moment the client leaves.
 
     Raises:
         ClientGoneError: the client left first; ``work`` has ended when this is raised.
     """
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(receive))
+    task = asyncio.current_task()
+    watchers: set[Callable[[], None]] = scope["extensions"][WATCHERS]
+    gone = False
+
+    def leave() -> None:
+        nonlocal gone
+        gone = True
+        if task is not None:
+            task.cancel()
+
+    watchers.add(leave)
     try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGoneError
+        return await work
+    except asyncio.CancelledError:
+        if gone and task is not None and not task.uncancel():
+            raise ClientGoneError from None
+        raise
     finally:
-        working.cancel()
-        watching.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watchers.discard(leave)

@@ -166,6 +166,8 @@ async def _decide(generation: Generation, request: ChatRequest, trail: Trail) ->
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
     past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
     analysis = await analyser.analyse(prompt) if analyser else None
+    if generation.inline:
+        return decider.decide(prompt, policy=policy, needs=needs, past=past, analysis=analysis)
     try:
         async with asyncio.timeout(DECIDE_TIMEOUT_S):
             return await asyncio.to_thread(

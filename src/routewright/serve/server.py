@@ -17,6 +17,7 @@ import uvicorn
 from routewright.errors import ConfigError, RoutewrightError
 from routewright.serve.app import BODY_TIMEOUT_S, create_app
 from routewright.serve.gateway import Gateway
+from routewright.serve.http import GuardedProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ async def serve(
         server = _Server(
             uvicorn.Config(
                 create_app(gateway, body_timeout_s=body_timeout_s),
-                http="httptools",  # refuses request smuggling that h11 lets through
+                http=GuardedProtocol,
+                proxy_headers=False,  # nobody is believed who says whom he forwards for
                 ws="none",
                 lifespan="off",
                 log_config=None,
