@@ -34,7 +34,8 @@
     output_usd_per_mtok = 10.0
 
 Environment variables ROUTEWRIGHT_HOST, ROUTEWRIGHT_PORT, ROUTEWRIGHT_ARTEFACT,
-ROUTEWRIGHT_WORTH_USD and ROUTEWRIGHT_DEFAULT_MODEL override the gateway's settings.
+ROUTEWRIGHT_WORTH_USD and ROUTEWRIGHT_DEFAULT_MODEL override the gateway's settings, and
+ROUTEWRIGHT_STATE_URL the database of its state, which may hold a password.
 """
 
 from __future__ import annotations
@@ -64,6 +65,12 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def __repr__(self) -> str:
         return "***"
@@ -132,6 +139,25 @@ class Timeouts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ""
 
 
+class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where decisions, outcomes and feedback are kept; docs/state.md describes it.
+
+    ``url`` is a database: SQLite or PostgreSQL. ``spool`` is a folder on this host that rows are
+    in until the database has them; workers of one host share it.
+    """
+
+    url: Secret = Secret("sqlite:///routewright.db")
+    spool: str = "routewright-spool"
+
+
+class ContentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether prompts and answers are kept, for how many days, and how much of them at most."""
+
+    log: bool = False
+    days: float = 30.0
+    max_mb: float = 500.0
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
@@ -142,9 +168,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words for models and profiles. ``sticky`` reckons with the prompt cache that a conversation
     has at its model's provider, and keeps tool calls and their results together. Without
     ``analyser`` prompts are analysed by the router, or by built-in word lists, where a rule needs
-    it. ``decisions`` names the journal that decision rows are appended to; "" keeps none.
-    ``max_in_flight`` bounds the requests that a worker takes on at once; ``workers``
-    processes share the port.
+    it. ``decisions`` names the journal that decision rows are appended to instead of ``state``,
+    the database; without either the in-process client keeps nothing, and the server a SQLite file
+    beside the configuration. ``max_in_flight`` bounds the requests that a worker takes on at once;
+    ``workers`` processes share the port.
     """
 
     host: str = "127.0.0.1"
@@ -162,6 +189,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     analyser: AnalyserSettings | None = None
     default_model: str = ""
     decisions: str = ""
+    state: StateSettings | None = None
+    content: ContentSettings = ContentSettings()
     max_body_bytes: int = 8 * 1024 * 1024
     timeouts: Timeouts = Timeouts()
     max_in_flight: int = 1024
@@ -336,10 +365,19 @@ def load_settings(path: str | Path | None, env: Mapping[str, str] | None = None)
                 raise ConfigError(
                     f"ROUTEWRIGHT_{field.upper()}={text!r} is not a number"
                 ) from error
+    if url := env.get("ROUTEWRIGHT_STATE_URL"):
+        given = settings.gateway.state or StateSettings()
+        changes["state"] = msgspec.structs.replace(given, url=Secret(url))
     gateway = msgspec.structs.replace(settings.gateway, **changes)
     if gateway.worth_usd is not None and not gateway.worth_usd >= 0:
         raise ConfigError(f"gateway.worth_usd must be 0 or more, not {gateway.worth_usd}")
     return msgspec.structs.replace(settings, gateway=gateway)
+
+
+def _secret(kind: type, value: object) -> Secret:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(f"{kind.__name__} from {type(value).__name__}")
 
 
 def _read(path: Path) -> Settings:
@@ -350,7 +388,7 @@ def _read(path: Path) -> Settings:
             f"{path}: cannot be read ({error.strerror}); write it or pass --config"
         ) from error
     try:
-        settings = msgspec.toml.decode(text, type=Settings)
+        settings = msgspec.toml.decode(text, type=Settings, dec_hook=_secret)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     for field in ("max_in_flight", "workers"):

@@ -10,6 +10,7 @@
     │   │   └── ContextError     a prompt that is longer than the model's window
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
     │   └── MissingExtraError    an optional dependency is not installed
+    ├── StoreAwayError           the state's database takes nothing now: HTTP 503
     ├── WeightsError             a weight file is missing or not the published one
     ├── UnavailableError         nobody can be asked now: HTTP 503 with Retry-After
     │   ├── CoolingError         every candidate asked for time: HTTP 429
@@ -127,6 +128,14 @@ class OverloadedError(UnavailableError):
     """The gateway has more to do than it takes on at once."""
 
     code = "overloaded"
+
+
+class StoreAwayError(RoutewrightError):
+    """The state's database, or the disk, takes nothing now: away, full, locked. Try again."""
+
+    status = 503
+    code = "state_unavailable"
+    retry_after_s = 5.0
 
 
 class UpstreamError(RoutewrightError):

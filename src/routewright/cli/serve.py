@@ -53,10 +53,12 @@ def command(
     from routewright.config import load_settings
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
+    from routewright.serve.sinks import with_state
 
     def read() -> Settings:
+        given = load_settings(config)
         return with_flags(
-            load_settings(config), host=host, port=port, artefact=artefact, worth_usd=worth_usd
+            with_state(given), host=host, port=port, artefact=artefact, worth_usd=worth_usd
         )
 
     settings = read()

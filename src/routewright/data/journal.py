@@ -140,7 +140,7 @@ class Journal:
             mended = self.path.with_name(self.path.name + ".tmp")
             with self.path.open("rb") as lines, mended.open("wb") as kept:
                 for number, line in enumerate(lines, start=1):
-                    if not line.endswith(b"\n") or _checked(line) is not None:
+                    if not line.endswith(b"\n") or checked(line) is not None:
                         kept.write(line)
                     else:
                         damaged.append((number, line))
@@ -157,6 +157,11 @@ class Journal:
             return [number for number, _ in damaged]
         finally:
             os.close(file)
+
+    @property
+    def size(self) -> int:
+        """Bytes of whole rows, as far as this process has seen."""
+        return self._size
 
     def close(self) -> None:
         """Unlock the file and let go of the reserve; safe to call twice."""
@@ -256,14 +261,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return  # never finished, however it looks
-            data = _checked(line)
+            data = checked(line)
             if data is None:
                 raise _damaged(path, number)
             yield number, data
 
 
-def _checked(line: bytes) -> bytes | None:
-    """The JSON of a line, None where its checksum does not match."""
+def checked(line: bytes) -> bytes | None:
+    """The JSON of a line with its end, None where its checksum does not match."""
     data = line[9:-1]
     return data if line[:9] == b"%08x " % zlib.crc32(data) else None
 

@@ -25,6 +25,7 @@ from routewright.serve.limits import Admission, RetryBudget
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
+from routewright.serve.sinks import make_sink
 from routewright.types import Model, PolicySettings
 
 State = Literal["starting", "ready", "draining"]
@@ -165,8 +166,8 @@ class Gateway:
         self._budget = RetryBudget()
         self._reloading = asyncio.Lock()
         self._retiring: dict[asyncio.Task[None], Generation] = {}
-        decisions = settings.gateway.decisions
-        self.ledger = Ledger(settings.path(decisions) if decisions else None)
+        self.sink = make_sink(settings)
+        self.ledger = Ledger(self.sink)
         self.relay = Relay(
             self._generation(settings, router, None),
             self.ledger,

@@ -1,49 +1,75 @@
-"""Decision rows: queued on the request path, written to the journal off it."""
+"""Decisions, outcomes and feedback: queued on the request path, written off it by a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from collections import Counter, deque
 
-from routewright.data.journal import Journal
-from routewright.errors import DataError
+from routewright.errors import StoreAwayError
 from routewright.serve.call import Call, State
-from routewright.types import JsonObject, Usage
+from routewright.serve.rows import Decided, Ended, Entry, Said
+from routewright.serve.sinks import Sink
+from routewright.state.rows import FeedbackRow
+from routewright.types import Usage
 
 logger = logging.getLogger(__name__)
 
-QUEUE_ROWS = 4096
+QUEUE_ROWS = 8192
 BATCH_ROWS = 64
+WINDOW_S = 0.04  # with the write itself, a row is on disk 50 ms after it was queued
+RETRY_S = 0.25
+KEEP_S = 10.0  # how long a sender of feedback waits for a disk that takes nothing
+LAST_TRIES_S = 2.0  # how long the end waits for a disk that takes nothing
 
 
 class Ledger:
-    """A bounded queue before a journal; without a path it keeps nothing.
+    """A bounded queue before a sink; without a sink it keeps nothing.
 
-    A full queue or a failing disk costs rows, never requests: they are counted in ``dropped``
-    and logged. Call every method from the event loop that ``start`` ran on.
+    A full queue, which only a failing disk can bring about, costs rows, never requests: they are
+    counted by kind in ``dropped`` and logged. ``trouble`` says why nothing can be written now, ""
+    while all is well. Call every method from the event loop that ``start`` ran on.
+
+    Args:
+        sink: keeps what is queued.
+        queue_rows: how many rows may wait.
     """
 
-    def __init__(self, path: Path | None, *, queue_rows: int = QUEUE_ROWS) -> None:
-        self.dropped = 0
-        self._journal = Journal(path) if path is not None else None
-        self._queue: asyncio.Queue[JsonObject] = asyncio.Queue(queue_rows)
-        self._writer: asyncio.Task[None] | None = None
+    def __init__(self, sink: Sink | None, *, queue_rows: int = QUEUE_ROWS) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.trouble = ""
+        self._sink = sink
+        self._queue: deque[Entry] = deque()
+        self._room = queue_rows
+        self._wake = threading.Event()
+        self._closing: float | None = None  # when the last tries end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
-        """Open the journal and begin writing.
+        """Open the sink and begin writing; safe to call twice.
 
         Raises:
-            DataError: another process writes it, or it is damaged.
+            DataError: the journal is written by another process, or damaged.
+            ConfigError: the spool cannot be made, or the database's schema is newer than ours.
         """
-        if self._journal is not None and self._writer is None:
-            await asyncio.to_thread(self._journal.open)
-            self._writer = asyncio.create_task(self._write_on())
+        if self._sink is None or self._thread is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._sink.open)
+        self._thread = threading.Thread(target=self._write_on, name="ledger", daemon=True)
+        self._thread.start()
 
     def decided(self, call: Call) -> None:
         """A request has its decision and is about to be called; returns at once."""
+        if self._sink is not None:
+            request = call.request
+            seq = self._sink.next_seq()
+            self._put(
+                Decided(seq, time.time(), call.key_id, request.model, request.stream, call.decision)
+            )
 
     def ended(
         self,
@@ -65,84 +91,107 @@ class Ledger:
         if call.recorded:
             return
         call.recorded = True
-        self.record(
-            {
-                "at": datetime.now(UTC).isoformat(),
-                "requested": call.request.model,
-                "stream": call.request.stream,
-                "decision": call.decision,
-                "attempts": call.attempts,
-                "skipped": call.skipped,
-                "degraded": call.degraded,
-                "model": call.model,
-                "state": state,
-                "usage": usage,
-                "cost_usd": cost_usd,
-                "latency_s": time.monotonic() - call.started,
-                "first_token_s": first_token_s,
-            }
-        )
+        if self._sink is not None:
+            self._put(
+                Ended(
+                    time.time(),
+                    call.request.model,
+                    call.request.stream,
+                    call.decision,
+                    call.model,
+                    tuple(call.attempts),
+                    dict(call.skipped),
+                    call.degraded,
+                    state,
+                    usage,
+                    cost_usd,
+                    time.monotonic() - call.started,
+                    first_token_s,
+                )
+            )
 
-    def record(self, row: JsonObject) -> None:
-        """Queue one row; returns at once."""
-        if self._journal is None:
-            return
+    async def keep(self, row: FeedbackRow) -> None:
+        """Keep feedback; it is on disk when this returns.
+
+        Raises:
+            StoreAwayError: it is not; send it again.
+            RequestError: it never can be.
+        """
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: Exception | None) -> None:
+            if kept.done():
+                return
+            if error is None:
+                kept.set_result(None)
+            else:
+                kept.set_exception(error)
+
+        self._put(Said(row, lambda error: loop.call_soon_threadsafe(settle, error)))
+        self._wake.set()
         try:
-            self._queue.put_nowait(row)
-        except asyncio.QueueFull:
-            self._drop(1, "the queue is full")
+            await asyncio.wait_for(kept, KEEP_S)
+        except TimeoutError as error:
+            raise StoreAwayError("feedback cannot be kept now; send it again") from error
 
     async def aclose(self) -> None:
-        """Write what is queued and close the journal; safe to call twice."""
-        writer, self._writer = self._writer, None
-        if writer is None or self._journal is None:
+        """Write what is queued and close the sink; safe to call twice."""
+        thread, self._thread = self._thread, None
+        if thread is None or self._sink is None:
             return
-        await self._queue.join()
-        writer.cancel()
-        await asyncio.gather(writer, return_exceptions=True)
-        self._journal.close()
+        self._closing = time.monotonic() + LAST_TRIES_S
+        self._wake.set()
+        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._sink.close)
 
-    async def _write_on(self) -> None:
+    def _put(self, entry: Entry) -> None:
+        queue = self._queue
+        if len(queue) >= self._room or self._thread is None:
+            self._drop(entry, "the queue is full" if self._thread else "it is closed")
+            return
+        queue.append(entry)
+        if len(queue) == BATCH_ROWS:
+            self._wake.set()
+        elif len(queue) == 1 and self._loop is not None:
+            self._loop.call_later(WINDOW_S, self._wake.set)
+
+    def _write_on(self) -> None:
+        queue = self._queue
         while True:
-            rows = [await self._queue.get()]
-            while len(rows) < BATCH_ROWS and not self._queue.empty():
-                rows.append(self._queue.get_nowait())
-            written = 0
+            self._wake.wait()
+            self._wake.clear()
+            last = self._closing is not None
+            while queue:
+                self._write([queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))])
+            if last:
+                return
+
+    def _write(self, batch: list[Entry]) -> None:
+        """Write a batch, however often that takes to try."""
+        while self._sink is not None:
             try:
-                written = await asyncio.to_thread(self._write, rows)
-            finally:
-                if written < len(rows):
-                    self._drop(len(rows) - written, "the journal could not be written")
-                for _ in rows:
-                    self._queue.task_done()
+                for lost in self._sink.write(batch):
+                    self._drop(lost, "it cannot be written")
+            except OSError as error:
+                if not self.trouble:
+                    logger.error("decisions cannot be written: %s", error)
+                self.trouble = str(error)
+                if self._closing is not None and time.monotonic() > self._closing:
+                    for entry in batch:
+                        self._drop(entry, "the disk takes nothing")
+                    return
+                time.sleep(RETRY_S)
+            else:
+                if self.trouble:
+                    logger.warning("decisions can be written again; lost: %s", dict(self.dropped))
+                self.trouble = ""
+                return
 
-    def _write(self, rows: list[JsonObject]) -> int:
-        """Append rows and return how many are on disk."""
-        journal = self._journal
-        if journal is None:
-            return 0
-        written = 0
-        for row in rows:
-            try:
-                journal.append(row)
-                written += 1
-            except Exception:  # a full disk, or a row that is no JSON: neither may stop the rest
-                logger.exception("%s: a decision row was lost", journal.path)
-                if not _reopen(journal):
-                    break
-        return written
-
-    def _drop(self, rows: int, why: str) -> None:
-        self.dropped += rows
-        logger.warning("%d decision rows lost so far: %s", self.dropped, why)
-
-
-def _reopen(journal: Journal) -> bool:
-    """Open again, which cuts off a torn row: left there, it would damage the journal's middle."""
-    journal.close()
-    try:
-        journal.open()
-    except (OSError, DataError):
-        logger.exception("%s: cannot be reopened", journal.path)
-        return False
-    return True
+    def _drop(self, entry: Entry, why: str) -> None:
+        self.dropped[entry.kind] += 1
+        total = self.dropped.total()
+        if total & (total - 1) == 0:  # 1, 2, 4, 8, …: a full disk must not fill the log as well
+            logger.warning("%d rows lost so far: %s", total, why)
+        if isinstance(entry, Said):
+            entry.done(StoreAwayError(f"feedback cannot be kept now: {why}; send it again"))
