@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from routewright.errors import RequestError, RoutewrightError, UpstreamError, error_object
 from routewright.serve.call import TRUNCATED, Call
+from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
 from routewright.serve.replies import decision_headers, refuse_body, send_error, send_json
@@ -71,6 +72,7 @@ class _Surface:
     def __init__(self, gateway: Gateway, body_timeout_s: float) -> None:
         self._gateway = gateway
         self._relay = gateway.relay
+        self._feedback = Feedback(gateway.ledger, gateway.sink)
         self._body_timeout_s = body_timeout_s
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,6 +82,11 @@ class _Surface:
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = route_request(await self._body(scope, receive))
         await send_json(send, 200, await self._relay.decide(request))
+
+    async def feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = dict(scope["headers"]).get(b"idempotency-key", b"").decode("latin-1")
+        body = await self._body(scope, receive)
+        await send_json(send, 200, await self._feedback.take(body, idempotency_key=key))
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive

@@ -26,3 +26,8 @@ class Ids:
                 fresh = self._last + 1
             self._last = fresh
         return "".join(_ALPHABET[(fresh >> shift) & 31] for shift in range(125, -1, -5))
+
+    @staticmethod
+    def looks_like_one(text: str) -> bool:
+        """Whether a text has the shape of such an id; not whether it was ever given."""
+        return len(text) == 26 and not set(text) - set(_ALPHABET)

@@ -51,6 +51,15 @@ TABLE = (
         gives="Decision",
     ),
     RouteSpec(
+        "POST",
+        "/v1/feedback",
+        "feedback",
+        "user",
+        "Say how good an answer was",
+        takes="FeedbackRequest",
+        gives="Feedback",
+    ),
+    RouteSpec(
         "GET",
         "/v1/models",
         "models",

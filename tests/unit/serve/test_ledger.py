@@ -5,6 +5,7 @@ import errno
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -17,11 +18,15 @@ from routewright.serve.sinks import JournalSink
 from routewright.serve.wire import chat_request
 from routewright.types import Decision
 
+if TYPE_CHECKING:
+    from routewright.serve.generation import Generation
+
 REQUEST = chat_request({"model": "auto", "messages": [{"role": "user", "content": "secret words"}]})
 
 
 def call(name: str = "d") -> Call:
-    return Call(REQUEST, Decision(name, "cheap", "why", 0.1, 1.0, ()))
+    made = Decision(name, "cheap", "why", 0.1, 1.0, ())
+    return Call(REQUEST, made, cast("Generation", None))  # which is never asked
 
 
 class Disk:
