@@ -82,6 +82,8 @@ class Decider:
         self.analysed = analysed
         self.ids = ids or Ids()
         self._strength = _strength(router)
+        # Asked once: what a protocol is an instance of takes longer to tell than the choice.
+        self._analyst = router if isinstance(router, Analysing) else None
         self._check()
 
     @property
@@ -256,8 +258,8 @@ class Decider:
     def _analysis(self, prompt: Prompt, given: Analysis | None) -> Analysis | None:
         """The analysis given, else the router's, else, where a rule needs one, the built-in."""
         knows = given is not None and given.difficulty is not None
-        if isinstance(self.router, Analysing) and not knows:
-            own = self.router.analyse(prompt)
+        if self._analyst is not None and not knows:
+            own = self._analyst.analyse(prompt)
             return msgspec.structs.replace(own, note=given.note) if given else own
         return analyse(prompt.text) if given is None and self.rules else given
 
@@ -301,7 +303,7 @@ class Decider:
                 f"gateway.default_model {self.default_model!r} is not in the pool; "
                 f"name one of: {offered}"
             )
-        hardness = self.analysed or isinstance(self.router, Analysing)
+        hardness = self.analysed or self._analyst is not None
         check_rules(self.rules, tuple(self.pool), difficulty=hardness)
         if self.router is None:
             if not self.default_model:
