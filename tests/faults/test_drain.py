@@ -50,17 +50,18 @@ def resident_kb(pid: int) -> int:
     return int(re.findall(r"VmRSS:\s+(\d+)", told)[0])
 
 
-def test_two_hundred_streams_end_whole_after_sigterm(chaos, tmp_path, figures):
+@pytest.mark.parametrize("streams", [200, pytest.param(500, marks=pytest.mark.nightly)])
+def test_running_streams_end_whole_after_sigterm(chaos, tmp_path, figures, streams):
     """D-05: none is cut within the grace, each has its row, and nothing new is taken on."""
     write_config(tmp_path, chaos.url, 'default_model = "cheap"\ndecisions = "rows"')
 
     async def run(process: subprocess.Popen[str], url: str) -> list[tuple[int, bytes]]:
         async with clients() as session:
             asked = [
-                asyncio.create_task(stream(session, url, "[[say n=20 gap=0.1]]"))
-                for _ in range(200)
+                asyncio.create_task(stream(session, url, f"[[say n={streams // 10 + 10} gap=0.1]]"))
+                for _ in range(streams)
             ]
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(streams / 130)  # until each has begun
             process.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.3)
             port = int(url.rpartition(":")[2])
@@ -73,9 +74,9 @@ def test_two_hundred_streams_end_whole_after_sigterm(chaos, tmp_path, figures):
         assert process.wait(35) == 0
     whole = sum(status == 200 and b"[DONE]" in body for status, body in answers)
     states = [row["state"] for row in Journal(tmp_path / "rows").rows()]
-    figures("D-05", streams=200, cut=200 - whole, rows_missing=200 - len(states))
-    assert whole == 200
-    assert states == ["complete"] * 200
+    figures("D-05", streams=streams, cut=streams - whole, rows_missing=streams - len(states))
+    assert whole == streams
+    assert states == ["complete"] * streams
 
 
 def test_streams_of_any_length_pass_in_constant_memory(chaos, tmp_path):
