@@ -44,6 +44,31 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_a_scrape_adds_up_all_workers_and_forgets_no_count_of_a_dead_one(upstream, tmp_path):
+    write_config(tmp_path, upstream.url, 'default_model = "cheap"\nworkers = 2')
+    ended = (
+        'routewright_requests_total{model="cheap",route="/v1/chat/completions",state="complete"}'
+    )
+
+    def told(name: str) -> float:
+        body = running.request("GET", "/metrics").body.decode()
+        lines = [line for line in body.splitlines() if line.startswith(name + " ")]
+        return float(lines[0].split()[-1]) if lines else 0.0
+
+    with gateway_process(cwd=tmp_path) as (process, url, _):
+        running = Served(url, None)
+        for _ in range(20):
+            assert running.chat("hello").status == 200
+        assert [told(ended) for _ in range(8)] == [20.0] * 8
+        wait_for(lambda: told("routewright_workers_ready") == 2)
+        os.kill(min(children(process.pid)), signal.SIGKILL)
+        wait_for(lambda: len(children(process.pid)) == 2)
+        wait_for(lambda: told("routewright_workers_ready") == 2)
+        assert told(ended) == 20
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
 def test_a_worker_that_dies_is_replaced_and_the_port_stays_open(upstream, tmp_path):
     """Requests are answered throughout; those that waited for the dead one wait for the next."""
     write_config(tmp_path, upstream.url, 'default_model = "cheap"\nworkers = 2')

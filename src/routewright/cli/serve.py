@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -51,6 +52,7 @@ def command(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
     from routewright.config import load_settings
+    from routewright.serve import metrics
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
     from routewright.serve.sinks import with_state
@@ -67,18 +69,21 @@ def command(
         raise ConfigError(
             "gateway.decisions: one journal has one writer; leave it out, or serve with --workers 1"
         )
-    gateway = Gateway(settings, source=read)
-    for line in about(gateway):
-        click.echo(line)
-    _take_all_descriptors()
-    if count > 1:
-        del gateway  # each worker reads its own
-        sys.exit(_serve_with(count, read))
+    # Before any number is made: which kind it is depends on it.
+    with metrics.share() if count > 1 else contextlib.nullcontext():
+        gateway = Gateway(settings, source=read)
+        for line in about(gateway):
+            click.echo(line)
+        _take_all_descriptors()
+        if count > 1:
+            del gateway  # each worker reads its own
+            sys.exit(_serve_with(count, read))
     _run(serve(gateway, on_ready=_announce))
 
 
 def _serve_with(count: int, read: Callable[[], Settings]) -> int:
     """Serve with several workers; each reads the configuration when it starts."""
+    from routewright.serve import metrics
     from routewright.serve.gateway import Gateway
     from routewright.serve.server import bind_all, serve, url_of
     from routewright.serve.workers import Workers
@@ -105,7 +110,7 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
     gateway = read().gateway
     listeners = bind_all(gateway.host, gateway.port, count)
     url = url_of(listeners[0])
-    return Workers(listeners, worker, lambda: _announce(url)).run()
+    return Workers(listeners, worker, lambda: _announce(url), metrics.forget).run()
 
 
 def _take_all_descriptors() -> None:

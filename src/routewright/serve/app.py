@@ -16,11 +16,19 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from routewright.errors import RequestError, RoutewrightError, UpstreamError, error_object
+from routewright.serve.arrival import ARRIVAL, Arrival
 from routewright.serve.call import TRUNCATED, Call
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
-from routewright.serve.replies import decision_headers, refuse_body, send_error, send_json
+from routewright.serve.metrics import CONTENT_TYPE, Metrics
+from routewright.serve.replies import (
+    decision_headers,
+    refuse_body,
+    send_bytes,
+    send_error,
+    send_json,
+)
 from routewright.serve.routes import TABLE
 from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import chat_request, decode_object, route_request
@@ -39,7 +47,11 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
     surface = _Surface(gateway, body_timeout_s)
     app = Starlette(
         routes=[
-            Route(spec.path, _Endpoint(getattr(surface, spec.handler)), methods=[spec.method])
+            Route(
+                spec.path,
+                _Endpoint(spec.path, getattr(surface, spec.handler), gateway.metrics),
+                methods=[spec.method],
+            )
             for spec in TABLE
         ],
         exception_handlers={HTTPException: _no_route},
@@ -51,21 +63,37 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
 class _Endpoint:
     """A plain ASGI endpoint; whatever goes wrong becomes an OpenAI error object."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, route: str, handler: Handler, metrics: Metrics) -> None:
+        self._route = route
         self._handler = handler
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ARRIVAL.set(_arrival(self._route, scope))
         try:
             await self._handler(scope, receive, send)
         except ClientGoneError:
             return
         except BodyError as error:
+            self._metrics.refused(self._route, error.code)
             await refuse_body(send, receive, error)
         except RoutewrightError as error:
+            self._metrics.refused(self._route, error.code)
             await send_error(send, error)
         except Exception:
+            self._metrics.refused(self._route, RoutewrightError.code)
             logger.exception("a request failed inside the gateway")
             await send_error(send, RoutewrightError("the gateway failed; see its log"))
+
+
+def _arrival(route: str, scope: Scope) -> Arrival:
+    traceparent = tracestate = b""
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            traceparent = value
+        elif name == b"tracestate":
+            tracestate = value
+    return Arrival(route, traceparent.decode("latin-1"), tracestate.decode("latin-1"))
 
 
 class _Surface:
@@ -114,6 +142,11 @@ class _Surface:
             "reload_refused": bool(gateway.reload_refused),
         }
         await send_json(send, 200 if gateway.ready else 503, told)
+
+    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What Prometheus reads."""
+        del scope, receive
+        await send_bytes(send, await self._gateway.metrics.text(self._gateway), CONTENT_TYPE)
 
     def _model_object(self, name: str) -> dict[str, Any]:
         model = self._gateway.decider.pool.get(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from routewright.serve.arrival import ARRIVAL, Arrival
 from routewright.serve.sticky import Trail
 from routewright.serve.wire import ChatRequest
 from routewright.types import Decision
@@ -39,6 +40,9 @@ class Call:
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
+    arrival: Arrival = field(default_factory=ARRIVAL.get)
+    decided_s: float = 0.0  # from its arrival
+    first_byte_s: float | None = None  # from its arrival to a stream's first event
     skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked
 
     @property

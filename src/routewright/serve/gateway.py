@@ -22,6 +22,7 @@ from routewright.serve.health import Health
 from routewright.serve.ids import Ids
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission, RetryBudget
+from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
@@ -163,7 +164,9 @@ class Gateway:
         self.state: State = "starting"
         self.reload_refused = ""
         self._source = source
-        self._budget = RetryBudget()
+        self.budget = RetryBudget()
+        self.metrics = Metrics()
+        self._refreshing: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self._retiring: dict[asyncio.Task[None], Generation] = {}
         self.sink = make_sink(settings)
@@ -172,6 +175,7 @@ class Gateway:
             self._generation(settings, router, None),
             self.ledger,
             Admission(settings.gateway.max_in_flight),
+            [self.metrics],
         )
 
     @property
@@ -212,6 +216,7 @@ class Gateway:
         """
         await self.ledger.start()
         await self.generation.start(preload=preload)
+        self._refreshing = asyncio.create_task(self.metrics.keep_fresh(self))
         if self.state == "starting":
             self.state = "ready"
 
@@ -235,9 +240,11 @@ class Gateway:
                 fresh = await self._tried(settings, router)
             except Exception as error:
                 self.reload_refused = " ".join(str(error).split())
+                self.metrics.reloaded("refused")
                 raise
             old, self.relay.generation = self.generation, fresh
             self.reload_refused = ""
+            self.metrics.reloaded("applied")
         retiring = asyncio.create_task(self._retire(old))
         self._retiring[retiring] = old
         retiring.add_done_callback(self._retiring.pop)
@@ -245,6 +252,8 @@ class Gateway:
     async def aclose(self) -> None:
         """Write what is queued and let go of everything; safe to call twice."""
         self.state = "draining"
+        if self._refreshing is not None:
+            self._refreshing.cancel()
         await self.ledger.aclose()
         for retiring, generation in tuple(self._retiring.items()):
             retiring.cancel()
@@ -273,7 +282,7 @@ class Gateway:
     ) -> Generation:
         ids = before.decider.ids if before is not None else None
         decider = make_decider(settings, router, ids)
-        return Generation(settings, decider, self.health, self._budget, before)
+        return Generation(settings, decider, self.health, self.budget, before)
 
     async def _retire(self, old: Generation) -> None:
         """Close what only the old generation used, when its last request has ended."""

@@ -135,6 +135,16 @@ class Ledger:
         except TimeoutError as error:
             raise StoreAwayError("feedback cannot be kept now; send it again") from error
 
+    @property
+    def queued(self) -> int:
+        """How many rows are not yet written."""
+        return len(self._queue)
+
+    @property
+    def lost(self) -> int:
+        """How many rows of any kind were lost."""
+        return self.dropped.total()
+
     async def aclose(self) -> None:
         """Write what is queued and close the sink; safe to call twice."""
         thread, self._thread = self._thread, None

@@ -78,5 +78,10 @@ class RetryBudget:
         self._tokens -= 1
         return True
 
+    def left(self) -> float:
+        """How many second calls may be made now."""
+        idle_s = self._clock() - self._filled_at
+        return min(self._tokens + idle_s * RETRY_FLOOR_PER_S, RETRY_BURST)
+
     def _add(self, tokens: float) -> None:
         self._tokens = min(self._tokens + tokens, RETRY_BURST)

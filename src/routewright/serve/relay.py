@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from routewright.errors import (
@@ -24,6 +24,7 @@ from routewright.serve.limits import Admission
 from routewright.serve.needs import read_needs
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
+from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest
 from routewright.types import Decision, Model, Usage
 
@@ -38,10 +39,17 @@ class Relay:
     ``generation`` may be replaced at any time: a request ends on the one that it began on.
     """
 
-    def __init__(self, generation: Generation, ledger: Ledger, admission: Admission) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        ledger: Ledger,
+        admission: Admission,
+        watches: Sequence[Watch] = (),
+    ) -> None:
         self.generation = generation
+        self.admission = admission
         self._ledger = ledger
-        self._admission = admission
+        self._watches = watches
 
     async def decide(self, request: ChatRequest) -> Decision:
         """Choose a model; nothing is called.
@@ -60,13 +68,14 @@ class Relay:
             OverloadedError: too many requests run; otherwise as ``decide``.
         """
         started = time.monotonic()
-        await self._admission.enter()
+        await self.admission.enter()
         generation = self.generation
         generation.enter()
         try:
             trail = trail_of(request.body)
             decision = await _decide(generation, request, trail)
             call = Call(request, decision, generation, trail, started=started)
+            call.decided_s = time.monotonic() - started
             self._ledger.decided(call)
         except BaseException:
             self._leave(generation)
@@ -114,6 +123,7 @@ class Relay:
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
+        call.first_byte_s = time.monotonic() - call.started
         fallbacks = call.generation.fallbacks
         fallbacks.health.began(fallbacks.target(call.model))
         return RelayedStream(call, *opened, record=self._ended)
@@ -140,11 +150,13 @@ class Relay:
             elif state == "complete":
                 fallbacks.health.succeeded(target)
         self._leave(call.generation)
+        for watch in self._watches:
+            watch.ended(call, state, usage, cost_usd)
         self._ledger.ended(call, state, usage, cost_usd, first_token_s)
 
     def _leave(self, generation: Generation) -> None:
         generation.leave()
-        self._admission.leave()
+        self.admission.leave()
 
 
 async def _decide(generation: Generation, request: ChatRequest, trail: Trail) -> Decision:

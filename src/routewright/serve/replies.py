@@ -66,6 +66,16 @@ async def send_json(send: Send, status: int, value: Any, headers: Headers | None
     await send({"type": "http.response.body", "body": payload})
 
 
+async def send_bytes(send: Send, payload: bytes, content_type: str) -> None:
+    """Answer with bytes of a type."""
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(payload)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": payload})
+
+
 async def _start_json(send: Send, status: int, size: int, headers: Headers) -> None:
     told = [_JSON, (b"content-length", str(size).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": told})

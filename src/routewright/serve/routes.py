@@ -91,4 +91,6 @@ TABLE = (
         "Tell whether requests can be routed",
         gives="Readiness",
     ),
+    # The operator's: it tells versions, spending and the names of all models.
+    RouteSpec("GET", "/metrics", "metrics", "admin", "Tell what Prometheus reads, as text"),
 )

@@ -55,14 +55,20 @@ class Workers:
         listeners: one a worker; the parent keeps them.
         work: what each worker does; it runs in a process of its own.
         on_ready: called once, when every worker is ready.
+        on_death: called with the process id of each worker that has ended.
     """
 
     def __init__(
-        self, listeners: Sequence[socket.socket], work: Work, on_ready: Callable[[], None]
+        self,
+        listeners: Sequence[socket.socket],
+        work: Work,
+        on_ready: Callable[[], None],
+        on_death: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._workers = [_Worker(listener) for listener in listeners]
         self._work = work
         self._on_ready = on_ready
+        self._on_death = on_death
         self._announced = False
         self._stopping = False
         self._code = 0
@@ -165,6 +171,7 @@ class Workers:
     def _bury(self, worker: _Worker, code: int) -> None:
         pid, worker.pid = worker.pid, 0
         self._forget(worker)
+        self._on_death(pid)
         if self._stopping:
             self._code = self._code or abs(code)
         elif not self._announced:

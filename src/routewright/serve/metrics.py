@@ -1,0 +1,214 @@
+"""What Prometheus reads: counted when a request has ended, never event by event.
+
+Labels are names from the configuration, codes of errors and paths of the route table, so that
+their number is bounded and nothing of a prompt, a key or an upstream's address is among them.
+
+One process keeps its numbers in memory. Several workers share a port, so that a scrape meets any
+one of them: they write to files in one folder, and whichever is asked adds them up. The library
+decides which it is when it is first imported, by ``PROMETHEUS_MULTIPROC_DIR``; ``share`` sets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from routewright.serve.call import Call, State
+from routewright.types import Usage
+
+if TYPE_CHECKING:
+    from routewright.serve.gateway import Gateway
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REFRESH_S = 1.0  # how old the gauges of other workers may be
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_DECISION_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 2.0)
+_FIRST_BYTE_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_REQUEST_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+def share() -> tempfile.TemporaryDirectory[str]:
+    """A folder for the numbers of several workers; call it before any ``Metrics`` is made.
+
+    The folder is removed when the caller lets go of it.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="routewright-metrics-")
+    os.environ[_FOLDER] = folder.name
+    return folder
+
+
+def forget(pid: int) -> None:
+    """A worker is gone: its gauges are no longer added up, its counters still are."""
+    if os.environ.get(_FOLDER):
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(pid)  # pyright: ignore[reportUnknownMemberType]
+
+
+class Metrics:
+    """The numbers of one gateway; ``text`` is what a scrape gets."""
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+        self._folder = os.environ.get(_FOLDER, "")
+        self._registry = registry = CollectorRegistry()
+        self._seen: dict[str, float] = {}
+        self._artefacts: set[str] = set()
+
+        def counter(name: str, told: str, *labels: str) -> Counter:
+            return Counter(f"routewright_{name}", told, labels, registry=registry)
+
+        def gauge(name: str, told: str, *labels: str, worst: bool = False) -> Gauge:
+            mode = "livemax" if worst else "livesum"
+            return Gauge(
+                f"routewright_{name}", told, labels, registry=registry, multiprocess_mode=mode
+            )
+
+        def histogram(name: str, told: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(
+                f"routewright_{name}", told, labels, buckets=buckets, registry=registry
+            )
+
+        self._requests = counter(
+            "requests", "Requests that were decided, by how they ended.", "route", "model", "state"
+        )
+        self._refused = counter(
+            "refused", "Requests that no model was asked for, by error code.", "route", "code"
+        )
+        self._attempts = counter(
+            "attempts", "Calls to upstreams: ok, or the error's code.", "model", "outcome"
+        )
+        self._tokens = counter(
+            "tokens",
+            "Tokens; cached ones are among input, reasoning among output.",
+            "model",
+            "kind",
+        )
+        self._cost = counter("cost_usd", "What answers cost, in US dollars.", "model")
+        self._degraded = counter(
+            "degraded", "Answers from further down the ladder: router or fallback.", "cause"
+        )
+        self._cached = counter("cache", "Look-ups in the response cache.", "result")
+        self._saved = counter("cache_saved_usd", "What cached answers would have cost.", "model")
+        self._dropped = counter("ledger_dropped", "Decision rows that were lost.")
+        self._reloads = counter("reloads", "Wishes to reload, by what came of them.", "result")
+        self._took = histogram("request_seconds", "Arrival to the end.", _REQUEST_S, "route")
+        self._first_byte = histogram(
+            "first_byte_seconds", "Arrival to a stream's first event.", _FIRST_BYTE_S, "model"
+        )
+        self._decision = histogram(
+            "decision_seconds", "Arrival to the decision, a wait for a turn included.", _DECISION_S
+        )
+        self._in_flight = gauge("in_flight", "Requests that run.")
+        self._waiting = gauge("waiting", "Requests that wait for their turn.")
+        self._queued = gauge("ledger_queued", "Rows that are not yet written.")
+        self._retries = gauge("retry_budget", "Second calls that may be made now.")
+        self._breaker = gauge("breaker_open", "1: the model keeps failing.", "model", worst=True)
+        self._cooling = gauge(
+            "cooling_seconds", "How long the model's account is left alone.", "model", worst=True
+        )
+        self._ready = gauge("workers_ready", "Workers that can route.")
+        self._artefact = gauge("artefact_info", "1: in force.", "artefact", worst=True)
+        gauge("build_info", "1, with versions.", "version", "python", worst=True).labels(
+            version("routewright"), platform.python_version()
+        ).set(1)
+
+    def ended(self, call: Call, state: State, usage: Usage | None, cost_usd: float | None) -> None:
+        """Count a request that has ended; see ``Watch``."""
+        route, model = call.arrival.route, call.model
+        self._requests.labels(route, model, state).inc()
+        self._took.labels(route).observe(time.monotonic() - call.started)
+        self._decision.observe(call.decided_s)
+        for attempt in call.attempts:
+            self._attempts.labels(attempt.model, attempt.outcome).inc()
+        if call.first_byte_s is not None:
+            self._first_byte.labels(model).observe(call.first_byte_s)
+        if usage is not None:
+            self._count_tokens(model, usage)
+        if cost_usd:
+            self._cost.labels(model).inc(cost_usd)
+        if call.decision.degraded:
+            self._degraded.labels("router").inc()
+        if call.attempts and model != call.decision.model:
+            self._degraded.labels("fallback").inc()
+
+    def refused(self, route: str, code: str) -> None:
+        """Count a request that ended before it was decided."""
+        self._refused.labels(route, code).inc()
+
+    def reloaded(self, result: str) -> None:
+        """Count a wish to reload: ``applied`` or ``refused``."""
+        self._reloads.labels(result).inc()
+
+    def looked_up(self, result: str, model: str = "", saved_usd: float = 0.0) -> None:
+        """Count a look-up in the response cache: ``hit`` or ``miss``, and what a hit saved."""
+        self._cached.labels(result).inc()
+        if saved_usd:
+            self._saved.labels(model).inc(saved_usd)
+
+    def refresh(self, gateway: Gateway) -> None:
+        """Set what is not counted but looked at."""
+        relay, ledger = gateway.relay, gateway.ledger
+        self._in_flight.set(relay.admission.running)
+        self._waiting.set(relay.admission.waiting)
+        self._queued.set(ledger.queued)
+        self._catch_up("dropped", ledger.lost)
+        self._retries.set(gateway.budget.left())
+        self._ready.set(int(gateway.ready))
+        open_, cooling = set(gateway.health.open()), gateway.health.cooling()
+        fallbacks = gateway.generation.fallbacks
+        for name in gateway.decider.pool:
+            target = fallbacks.target(name)
+            self._breaker.labels(name).set(int(target in open_))
+            self._cooling.labels(name).set(cooling.get(target.account, 0.0))
+        now = gateway.decider.artefact or "none"
+        for former in self._artefacts - {now}:
+            self._artefact.labels(former).set(0)
+        self._artefacts.add(now)
+        self._artefact.labels(now).set(1)
+
+    async def keep_fresh(self, gateway: Gateway) -> None:
+        """Refresh for ever, where another worker may be asked for this one's gauges."""
+        while self._folder:
+            self.refresh(gateway)
+            await asyncio.sleep(REFRESH_S)
+
+    async def text(self, gateway: Gateway) -> bytes:
+        """Everything in Prometheus' text format, all workers added up."""
+        self.refresh(gateway)
+        return await asyncio.to_thread(self._text)
+
+    def _text(self) -> bytes:
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        if not self._folder:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, self._folder)
+        return generate_latest(registry)
+
+    def _count_tokens(self, model: str, usage: Usage) -> None:
+        kinds: Mapping[str, int] = {
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "cached": usage.cached_tokens,
+            "cache_write": usage.cache_write_tokens,
+            "reasoning": usage.reasoning_tokens,
+        }
+        for kind, tokens in kinds.items():
+            if tokens > 0:
+                self._tokens.labels(model, kind).inc(tokens)
+
+    def _catch_up(self, name: str, total: float) -> None:
+        """Bring a counter to a total that is kept elsewhere."""
+        self._dropped.inc(max(total - self._seen.get(name, 0.0), 0.0))
+        self._seen[name] = total
