@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from routewright.errors import RequestError
+from routewright.errors import RequestError, StoreAwayError
 from routewright.serve.ids import Ids
 from routewright.serve.ledger import Ledger
 from routewright.serve.sinks import Sink, StateSink
@@ -107,11 +108,12 @@ class Feedback:
         """The key that a decision was made for, were it still in a queue."""
         if self._keeper is None or not Ids.looks_like_one(decision_id):
             return None
-        found = await asyncio.to_thread(self._keeper.key_of, decision_id)
-        if found is None:
-            await asyncio.sleep(QUEUED_S)
+        with contextlib.suppress(StoreAwayError):
             found = await asyncio.to_thread(self._keeper.key_of, decision_id)
-        return found
+            if found is not None:
+                return found
+        await asyncio.sleep(QUEUED_S)
+        return await asyncio.to_thread(self._keeper.key_of, decision_id)
 
     def _row(self, asked: FeedbackRequest, key_id: str, key: str) -> FeedbackRow:
         said = msgspec.structs.replace(asked, idempotency_key=None)

@@ -108,6 +108,9 @@ class Mark:
 
     def release(self) -> None:
         """Unlock; safe to call twice."""
+        if self._map is not None:  # it holds the file, and so the lock, open as well
+            self._map.close()
+            self._map = None
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -155,7 +155,7 @@ class Store:
             found = connection.execute(query).mappings().first()
             return None if found is None else FeedbackRow(**found)
 
-    def select(self, query: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+    def select(self, query: sa.Executable) -> Iterator[dict[str, Any]]:
         """The rows of a query as dicts, fetched a thousand at a time.
 
         Raises:
