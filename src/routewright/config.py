@@ -158,6 +158,28 @@ class ContentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_mb: float = 500.0
 
 
+class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether answers are given again to the same request of the same key, from memory.
+
+    ``exact`` turns it on for requests that ask for the one likeliest answer (temperature 0),
+    ``all`` for every request. ``max_mb`` bounds what a worker keeps, ``ttl_s`` for how long.
+    """
+
+    exact: bool = False
+    all: bool = False
+    max_mb: float = 64.0
+    ttl_s: float = 3600.0
+
+    def trouble(self) -> str:
+        """What is wrong with these settings, as ``field must …``; "" where nothing is."""
+        for field in ("max_mb", "ttl_s"):
+            if not 0 < getattr(self, field) < float("inf"):
+                return f"{field} must be a number above 0"
+        if self.all and not self.exact:
+            return "exact must be true where all is: it turns the cache on"
+        return ""
+
+
 class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The HTTP server. ``worth_usd`` unset means what the artefact recommends.
 
@@ -193,6 +215,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: ContentSettings = ContentSettings()
     max_body_bytes: int = 8 * 1024 * 1024
     timeouts: Timeouts = Timeouts()
+    cache: CacheSettings = CacheSettings()
     max_in_flight: int = 1024
     workers: int = 1
 
@@ -396,6 +419,8 @@ def _read(path: Path) -> Settings:
             raise ConfigError(f"{path}: gateway.{field} must be 1 or more")
     if trouble := settings.gateway.timeouts.trouble():
         raise ConfigError(f"{path}: gateway.timeouts.{trouble}")
+    if trouble := settings.gateway.cache.trouble():
+        raise ConfigError(f"{path}: gateway.cache.{trouble}")
     for name, provider in settings.providers.items():
         if trouble := provider.trouble():
             raise ConfigError(f"{path}: providers.{name}.{trouble}")

@@ -16,7 +16,7 @@ from routewright.types import Decision
 if TYPE_CHECKING:
     from routewright.serve.generation import Generation
 
-State = Literal["complete", "partial", "failed"]
+State = Literal["complete", "partial", "failed", "cached"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
 
 
@@ -41,6 +41,8 @@ class Call:
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
     arrival: Arrival = field(default_factory=ARRIVAL.get)
+    cache: Literal["", "hit", "miss"] = ""  # what the response cache had for it
+    saved_usd: float = 0.0  # what a cached answer had cost
     decided_s: float = 0.0  # from its arrival
     first_byte_s: float | None = None  # from its arrival to a stream's first event
     skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked

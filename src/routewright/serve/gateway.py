@@ -16,6 +16,7 @@ from routewright.errors import ArtefactError, ConfigError
 from routewright.protocols import Provider
 from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
+from routewright.serve.cache import Cache
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.health import Health
@@ -176,6 +177,7 @@ class Gateway:
             self.ledger,
             Admission(settings.gateway.max_in_flight),
             [self.metrics],
+            Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
         )
 
     @property

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from routewright.serve.call import Call, State
+from routewright.serve.sinks import StateSink
 from routewright.types import Usage
 
 if TYPE_CHECKING:
@@ -110,11 +111,15 @@ class Metrics:
         self._in_flight = gauge("in_flight", "Requests that run.")
         self._waiting = gauge("waiting", "Requests that wait for their turn.")
         self._queued = gauge("ledger_queued", "Rows that are not yet written.")
+        self._spool = gauge("spool_bytes", "Rows on this host's disk for the database.", worst=True)
+        self._away = gauge("database_away", "1: the database takes no rows.", worst=True)
+        self._unwritable = gauge("disk_full", "1: rows can be written nowhere.", worst=True)
         self._retries = gauge("retry_budget", "Second calls that may be made now.")
         self._breaker = gauge("breaker_open", "1: the model keeps failing.", "model", worst=True)
         self._cooling = gauge(
             "cooling_seconds", "How long the model's account is left alone.", "model", worst=True
         )
+        self._cache_bytes = gauge("cache_bytes", "Memory that cached answers take.")
         self._ready = gauge("workers_ready", "Workers that can route.")
         self._artefact = gauge("artefact_info", "1: in force.", "artefact", worst=True)
         gauge("build_info", "1, with versions.", "version", "python", worst=True).labels(
@@ -135,6 +140,9 @@ class Metrics:
             self._count_tokens(model, usage)
         if cost_usd:
             self._cost.labels(model).inc(cost_usd)
+        if call.cache:
+            self._cached.labels(call.cache).inc()
+            self._saved.labels(model).inc(call.saved_usd)
         if call.decision.degraded:
             self._degraded.labels("router").inc()
         if call.attempts and model != call.decision.model:
@@ -148,12 +156,6 @@ class Metrics:
         """Count a wish to reload: ``applied`` or ``refused``."""
         self._reloads.labels(result).inc()
 
-    def looked_up(self, result: str, model: str = "", saved_usd: float = 0.0) -> None:
-        """Count a look-up in the response cache: ``hit`` or ``miss``, and what a hit saved."""
-        self._cached.labels(result).inc()
-        if saved_usd:
-            self._saved.labels(model).inc(saved_usd)
-
     def refresh(self, gateway: Gateway) -> None:
         """Set what is not counted but looked at."""
         relay, ledger = gateway.relay, gateway.ledger
@@ -161,6 +163,11 @@ class Metrics:
         self._waiting.set(relay.admission.waiting)
         self._queued.set(ledger.queued)
         self._catch_up("dropped", ledger.lost)
+        self._cache_bytes.set(relay.cache.size_bytes if relay.cache is not None else 0)
+        self._unwritable.set(int(bool(ledger.trouble)))
+        if isinstance(gateway.sink, StateSink):
+            self._spool.set(gateway.sink.keeper.spool_bytes)
+            self._away.set(int(gateway.sink.keeper.away))
         self._retries.set(gateway.budget.left())
         self._ready.set(int(gateway.ready))
         open_, cooling = set(gateway.health.open()), gateway.health.cooling()

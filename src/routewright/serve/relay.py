@@ -12,11 +12,14 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from routewright.errors import (
     RequestError,
     UpstreamError,
 )
 from routewright.protocols import Provider, Stream
+from routewright.serve.cache import Cache, Entry, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
@@ -45,9 +48,11 @@ class Relay:
         ledger: Ledger,
         admission: Admission,
         watches: Sequence[Watch] = (),
+        cache: Cache | None = None,
     ) -> None:
         self.generation = generation
         self.admission = admission
+        self.cache = cache
         self._ledger = ledger
         self._watches = watches
 
@@ -89,6 +94,10 @@ class Relay:
             UpstreamError: every model that was asked failed.
             RequestError: the upstream refused the request itself.
         """
+        key, entry = self._look_up(call)
+        if entry is not None:
+            self._ended(call, "cached", None, 0.0)
+            return _told(call, entry.body, 0.0, time.monotonic() - call.started)
         try:
             done = await call.generation.fallbacks.first(
                 call, lambda p, m: p.complete(m, call.request.body)
@@ -97,17 +106,9 @@ class Relay:
             self._ended(call, "failed", None, None)
             raise
         self._ended(call, "complete", done.usage, done.cost_usd)
-        expected_score, expected_cost_usd = call.expected()
-        ours = {
-            "model": call.model,
-            "cost_usd": done.cost_usd,
-            "latency_s": done.latency_s,
-            "decision_id": call.decision.id,
-            "reason": call.reason,
-            "expected_score": expected_score,
-            "expected_cost_usd": expected_cost_usd,
-        }
-        return {**done.body, "model": call.model, "routewright": ours}
+        if key:
+            self._keep(call, key, (msgspec.json.encode(done.body),), done.cost_usd)
+        return _told(call, done.body, done.cost_usd, done.latency_s)
 
     async def stream(self, call: Call) -> RelayedStream:
         """The answer as server-sent events; its first event has already arrived.
@@ -116,6 +117,11 @@ class Relay:
             UpstreamError: every model that was asked failed before its first event.
             RequestError: the upstream refused the request itself.
         """
+        key, entry = self._look_up(call)
+        if entry is not None:
+            replay = Replay(entry)
+            events = aiter(replay)
+            return RelayedStream(call, replay, events, await anext(events), record=self._replayed)
         try:
             opened = await call.generation.fallbacks.first(
                 call, lambda p, m: _open(p, m, call.request.body)
@@ -126,7 +132,48 @@ class Relay:
         call.first_byte_s = time.monotonic() - call.started
         fallbacks = call.generation.fallbacks
         fallbacks.health.began(fallbacks.target(call.model))
+        if key and self.cache is not None:
+            return self._recorded(call, key, self.cache.largest_bytes, *opened)
         return RelayedStream(call, *opened, record=self._ended)
+
+    def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
+        """The call's key in the response cache, b"" if it has none, and what stands there."""
+        key = self.cache.key(call) if self.cache is not None else b""
+        if self.cache is None or not key:
+            return b"", None
+        entry = self.cache.get(key)
+        call.cache = "miss" if entry is None else "hit"
+        call.saved_usd = 0.0 if entry is None else entry.cost_usd
+        return key, entry
+
+    def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
+        """Keep a whole answer, if the model that was chosen gave it."""
+        if self.cache is not None and call.model == call.decision.model:
+            self.cache.put(key, Entry(frames, cost_usd))
+
+    def _recorded(
+        self,
+        call: Call,
+        key: bytes,
+        most_bytes: int,
+        stream: Stream,
+        events: AsyncIterator[bytes],
+        first: bytes,
+    ) -> RelayedStream:
+        """A stream that is kept if it reaches its end."""
+        recorder = Recorder(events, first, most_bytes)
+
+        def ended(call: Call, state: State, usage: Usage | None, cost_usd: float | None) -> None:
+            self._ended(call, state, usage, cost_usd)
+            if state == "complete" and recorder.frames is not None:
+                self._keep(call, key, recorder.frames, cost_usd or 0.0)
+
+        return RelayedStream(call, stream, recorder, first, record=ended)
+
+    def _replayed(
+        self, call: Call, state: State, usage: Usage | None, cost_usd: float | None
+    ) -> None:
+        self._ended(call, "cached" if state == "complete" else state, usage, cost_usd)
 
     def _ended(
         self,
@@ -157,6 +204,21 @@ class Relay:
     def _leave(self, generation: Generation) -> None:
         generation.leave()
         self.admission.leave()
+
+
+def _told(call: Call, body: Mapping[str, Any], cost_usd: float, latency_s: float) -> dict[str, Any]:
+    """The upstream's object with ours."""
+    expected_score, expected_cost_usd = call.expected()
+    ours = {
+        "model": call.model,
+        "cost_usd": cost_usd,
+        "latency_s": latency_s,
+        "decision_id": call.decision.id,
+        "reason": call.reason,
+        "expected_score": expected_score,
+        "expected_cost_usd": expected_cost_usd,
+    }
+    return {**body, "model": call.model, "routewright": ours}
 
 
 async def _decide(generation: Generation, request: ChatRequest, trail: Trail) -> Decision:

@@ -29,6 +29,7 @@ def decision_headers(call: Call, **figures: float | None) -> Headers:
         "policy": _ascii(call.decision.policy),
         "artefact": _ascii(call.decision.artefact),
         "degraded": _ascii(call.degraded),
+        "cache": call.cache,
         **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
     }
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from routewright.errors import ConfigError, StoreAwayError
 from routewright.state.rows import DecisionRow, FeedbackRow, Row
 from routewright.state.shipper import Shipper
-from routewright.state.spool import Mark, Writer, search
+from routewright.state.spool import Mark, Writer, search, segments
 from routewright.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -159,6 +160,20 @@ class Keeper:
         self.shipper.close(patience_s)
         mark.release()
         self.store.close()
+
+    @property
+    def away(self) -> bool:
+        """Whether the database takes no rows now."""
+        return not self._reachable
+
+    @property
+    def spool_bytes(self) -> int:
+        """What all workers of this host have on the spool."""
+        size = 0
+        for path in segments(self.folder):
+            with contextlib.suppress(FileNotFoundError):  # shipped between the two looks
+                size += path.stat().st_size
+        return size
 
     @property
     def _reachable(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-OutcomeState = Literal["complete", "partial", "failed", "unknown"]
+OutcomeState = Literal["complete", "partial", "failed", "cached", "unknown"]
 NONE_ASKED = msgspec.Raw(b"[]")
 NONE_SKIPPED = msgspec.Raw(b"{}")
 
