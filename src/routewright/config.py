@@ -50,14 +50,19 @@ import msgspec
 
 from routewright.catalog import known_models
 from routewright.errors import ConfigError
+from routewright.redaction import remember
 from routewright.types import Model, PolicySettings, Price
 
 
 class Secret:
-    """A string that prints as ``***``; ``reveal`` is the one way to its content."""
+    """A string that prints as ``***``; ``reveal`` is the one way to its content.
+
+    Where it turns up in a log line or an error's text nevertheless, it is masked there.
+    """
 
     def __init__(self, value: str) -> None:
         self._value = value
+        remember(value)
 
     def reveal(self) -> str:
         """The secret itself, for the one header that needs it."""
@@ -158,6 +163,17 @@ class ContentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_mb: float = 500.0
 
 
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is written to standard error: from which level on, as text or JSON.
+
+    ``access`` adds one line for each request, without any word of it.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    format: Literal["text", "json"] = "text"
+    access: bool = False
+
+
 class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether answers are given again to the same request of the same key, from memory.
 
@@ -216,6 +232,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: int = 8 * 1024 * 1024
     timeouts: Timeouts = Timeouts()
     cache: CacheSettings = CacheSettings()
+    log: LogSettings = LogSettings()
     max_in_flight: int = 1024
     workers: int = 1
 

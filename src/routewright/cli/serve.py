@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
 import sys
@@ -49,10 +48,9 @@ def command(
     # prompt's arrays are too small to gain from it.
     for name in _NUMERIC_THREADS:
         os.environ.setdefault(name, "1")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
     from routewright.config import load_settings
-    from routewright.serve import metrics
+    from routewright.serve import logs, metrics
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
     from routewright.serve.sinks import with_state
@@ -64,6 +62,7 @@ def command(
         )
 
     settings = read()
+    logs.install(settings.gateway.log)
     count = settings.gateway.workers if workers is None else workers
     if count > 1 and settings.gateway.decisions:
         raise ConfigError(

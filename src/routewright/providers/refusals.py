@@ -20,6 +20,7 @@ from routewright.errors import (
     UpstreamLimitError,
     UpstreamTimeoutError,
 )
+from routewright.redaction import redacted
 from routewright.types import json_object, json_objects
 
 # OpenAI says with the status of a rate limit that there is no credit left.
@@ -86,11 +87,13 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
 
 
 def error_text(decoded: object) -> str:
-    """The message of an error object in any of its shapes, on one line."""
+    """The message of an error object in any of its shapes, on one line, keys masked."""
     held = json_object(decoded) or {}
     error = held.get("error") or held.get("message") or held.get("detail")
     message = (json_object(error) or {"message": error}).get("message")
-    return " ".join(str(message).split())[:300] if message else "refused without a message"
+    return (
+        redacted(" ".join(str(message).split()))[:300] if message else "refused without a message"
+    )
 
 
 def _decoded(raw: bytes) -> dict[str, Any] | None:

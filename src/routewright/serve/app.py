@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from routewright.serve.call import TRUNCATED, Call
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
-from routewright.serve.metrics import CONTENT_TYPE, Metrics
+from routewright.serve.metrics import CONTENT_TYPE
 from routewright.serve.replies import (
     decision_headers,
     refuse_body,
@@ -31,6 +31,7 @@ from routewright.serve.replies import (
 )
 from routewright.serve.routes import TABLE
 from routewright.serve.stream import RelayedStream
+from routewright.serve.watch import Watch
 from routewright.serve.wire import chat_request, decode_object, route_request
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
         routes=[
             Route(
                 spec.path,
-                _Endpoint(spec.path, getattr(surface, spec.handler), gateway.metrics),
+                _Endpoint(spec.path, getattr(surface, spec.handler), gateway.watches),
                 methods=[spec.method],
             )
             for spec in TABLE
@@ -63,10 +64,10 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
 class _Endpoint:
     """A plain ASGI endpoint; whatever goes wrong becomes an OpenAI error object."""
 
-    def __init__(self, route: str, handler: Handler, metrics: Metrics) -> None:
+    def __init__(self, route: str, handler: Handler, watches: Sequence[Watch]) -> None:
         self._route = route
         self._handler = handler
-        self._metrics = metrics
+        self._watches = watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ARRIVAL.set(_arrival(self._route, scope))
@@ -75,15 +76,19 @@ class _Endpoint:
         except ClientGoneError:
             return
         except BodyError as error:
-            self._metrics.refused(self._route, error.code)
+            self._refused(error.code)
             await refuse_body(send, receive, error)
         except RoutewrightError as error:
-            self._metrics.refused(self._route, error.code)
+            self._refused(error.code)
             await send_error(send, error)
         except Exception:
-            self._metrics.refused(self._route, RoutewrightError.code)
+            self._refused(RoutewrightError.code)
             logger.exception("a request failed inside the gateway")
             await send_error(send, RoutewrightError("the gateway failed; see its log"))
+
+    def _refused(self, code: str) -> None:
+        for watch in self._watches:
+            watch.refused(self._route, code)
 
 
 def _arrival(route: str, scope: Scope) -> Arrival:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 
 import msgspec
@@ -17,5 +18,12 @@ class Arrival(msgspec.Struct, frozen=True):
     traceparent: str = ""
     tracestate: str = ""
 
+    @property
+    def trace_id(self) -> str:
+        """The trace that the request belongs to, "" if it told none that can be."""
+        found = _TRACEPARENT.fullmatch(self.traceparent)
+        return found[1] if found and found[1].strip("0") else ""
 
+
+_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 ARRIVAL: ContextVar[Arrival] = ContextVar("arrival", default=Arrival())  # noqa: B039 - it is frozen

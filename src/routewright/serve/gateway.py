@@ -23,11 +23,13 @@ from routewright.serve.health import Health
 from routewright.serve.ids import Ids
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission, RetryBudget
+from routewright.serve.logs import AccessLog
 from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks
 from routewright.serve.relay import Relay
 from routewright.serve.sinks import make_sink
+from routewright.serve.watch import Watch
 from routewright.types import Model, PolicySettings
 
 State = Literal["starting", "ready", "draining"]
@@ -167,6 +169,7 @@ class Gateway:
         self._source = source
         self.budget = RetryBudget()
         self.metrics = Metrics()
+        self.watches: list[Watch] = [self.metrics, AccessLog()]
         self._refreshing: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self._retiring: dict[asyncio.Task[None], Generation] = {}
@@ -176,7 +179,7 @@ class Gateway:
             self._generation(settings, router, None),
             self.ledger,
             Admission(settings.gateway.max_in_flight),
-            [self.metrics],
+            self.watches,
             Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
         )
 

@@ -9,7 +9,7 @@ from routewright.types import Usage
 
 
 class Watch(Protocol):
-    """Told once of every request that was decided, when it has ended; must return at once."""
+    """Told once of every request, when it has ended; must return at once."""
 
     def ended(self, call: Call, state: State, usage: Usage | None, cost_usd: float | None) -> None:
         """A request has ended, however it did.
@@ -20,4 +20,8 @@ class Watch(Protocol):
             usage: what the model that answered counted, where known.
             cost_usd: what its answer cost, where known.
         """
+        ...
+
+    def refused(self, route: str, code: str) -> None:
+        """A request ended before it was decided: the path of its route, and the error's code."""
         ...
