@@ -174,6 +174,26 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: bool = False
 
 
+class OtelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where traces and metrics are sent over OTLP/HTTP; without ``endpoint`` nowhere.
+
+    ``content`` sends the prompts too. Headers, sampling and the service's name come from the
+    variables that OpenTelemetry defines, such as OTEL_EXPORTER_OTLP_HEADERS.
+    """
+
+    endpoint: str = ""
+    content: bool = False
+    metrics_every_s: float = 60.0
+
+    def trouble(self) -> str:
+        """What is wrong with these settings, as ``field must …``; "" where nothing is."""
+        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
+            return "endpoint must be an http(s) URL, such as http://127.0.0.1:4318"
+        if not 0 < self.metrics_every_s < float("inf"):
+            return "metrics_every_s must be a number of seconds above 0"
+        return ""
+
+
 class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether answers are given again to the same request of the same key, from memory.
 
@@ -233,6 +253,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeouts: Timeouts = Timeouts()
     cache: CacheSettings = CacheSettings()
     log: LogSettings = LogSettings()
+    otel: OtelSettings = OtelSettings()
     max_in_flight: int = 1024
     workers: int = 1
 
@@ -438,6 +459,8 @@ def _read(path: Path) -> Settings:
         raise ConfigError(f"{path}: gateway.timeouts.{trouble}")
     if trouble := settings.gateway.cache.trouble():
         raise ConfigError(f"{path}: gateway.cache.{trouble}")
+    if trouble := settings.gateway.otel.trouble():
+        raise ConfigError(f"{path}: gateway.otel.{trouble}")
     for name, provider in settings.providers.items():
         if trouble := provider.trouble():
             raise ConfigError(f"{path}: providers.{name}.{trouble}")

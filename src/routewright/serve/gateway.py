@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -31,6 +31,9 @@ from routewright.serve.relay import Relay
 from routewright.serve.sinks import make_sink
 from routewright.serve.watch import Watch
 from routewright.types import Model, PolicySettings
+
+if TYPE_CHECKING:
+    from routewright.serve.otel import Telemetry
 
 State = Literal["starting", "ready", "draining"]
 
@@ -170,6 +173,7 @@ class Gateway:
         self.budget = RetryBudget()
         self.metrics = Metrics()
         self.watches: list[Watch] = [self.metrics, AccessLog()]
+        self._telemetry: Telemetry | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
         self._retiring: dict[asyncio.Task[None], Generation] = {}
@@ -221,6 +225,12 @@ class Gateway:
         """
         await self.ledger.start()
         await self.generation.start(preload=preload)
+        if self._telemetry is None and self.settings.gateway.otel.endpoint:
+            # Here, not sooner: its threads would not come along into a forked worker.
+            from routewright.serve.otel import Telemetry
+
+            self._telemetry = await asyncio.to_thread(Telemetry, self.settings.gateway.otel)
+            self.watches.append(self._telemetry)
         self._refreshing = asyncio.create_task(self.metrics.keep_fresh(self))
         if self.state == "starting":
             self.state = "ready"
@@ -265,6 +275,10 @@ class Gateway:
             await generation.aclose(keep=[self.generation])
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await self.generation.aclose()
+        telemetry, self._telemetry = self._telemetry, None
+        if telemetry is not None:
+            self.watches.remove(telemetry)
+            await asyncio.to_thread(telemetry.close)
 
     async def _tried(self, settings: Settings | None, router: BaseRouter | None) -> Generation:
         """A generation that is open and has shown that it works; off the event loop till then."""
