@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -161,6 +161,73 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and processes; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class NativeProvider(Protocol):
+    """A provider that takes requests of other dialects than chat completions as they come.
+
+    ``providers.native_dialects`` tells which; only those are sent to it.
+    """
+
+    async def complete_native(
+        self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
+    ) -> NativeAnswer:
+        """Answer in one piece.
+
+        Args:
+            dialect: messages, responses or embeddings.
+            model: whom to ask; its name replaces the body's.
+            body: the client's, untouched.
+            headers: of the client's request, as far as the dialect has such.
+
+        Raises:
+            RequestError, UpstreamError: as ``Provider.complete``.
+        """
+        ...
+
+    async def stream_native(
+        self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
+    ) -> Stream:
+        """Answer as the dialect's own events; arguments and errors as above."""
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """A provider that counts the tokens of a Messages body without answering it."""
+
+    async def count_tokens(self, model: Model, body: JsonObject, headers: Mapping[str, str]) -> int:
+        """How many tokens the model would read.
+
+        Raises:
+            RequestError, UpstreamError: as ``Provider.complete``.
+        """
+        ...
+
+
+class NativeAnswer(Protocol):
+    """A whole answer of any dialect, with what it used and cost."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The upstream's object."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens, and CPU seconds where the model ran here."""
+        ...
+
+    @property
+    def cost_usd(self) -> float:
+        """What the call cost under the price in force."""
+        ...
+
+    @property
+    def latency_s(self) -> float:
+        """Wall time from request to last byte."""
         ...
 
 

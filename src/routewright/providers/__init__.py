@@ -12,7 +12,9 @@ from routewright.config import ProviderSettings, Secret, Settings, Timeouts
 from routewright.errors import ConfigError
 from routewright.protocols import Provider
 
-__all__ = ["account_names", "api_keys", "make_providers"]
+__all__ = ["DIALECTS", "account_names", "api_keys", "make_providers", "native_dialects"]
+
+DIALECTS = frozenset({"messages", "responses", "embeddings"})  # beside chat completions
 
 
 def api_keys(settings: Settings) -> dict[str, Secret]:
@@ -41,6 +43,24 @@ def make_providers(
     return {
         name: _make(name, given, settings, keys[name]) for name, given in settings.providers.items()
     }
+
+
+def native_dialects(given: ProviderSettings) -> frozenset[str]:
+    """Which of ``DIALECTS`` a provider takes as they come, beside chat completions.
+
+    Raises:
+        ConfigError: its preset is unknown.
+    """
+    match given.kind:
+        case "anthropic":
+            return frozenset({"messages"})
+        case "openai":
+            from routewright.providers.presets import find_preset
+
+            also = {"responses"} if find_preset(given.preset).responses else set[str]()
+            return frozenset({"embeddings", *also})
+        case _:
+            return frozenset()
 
 
 def account_names(settings: Settings, keys: Mapping[str, Secret]) -> dict[str, str]:

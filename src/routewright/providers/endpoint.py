@@ -52,14 +52,19 @@ class Endpoint:
         *,
         idempotency_key: str = "",
         streamed: bool = True,
+        more: Mapping[str, str] | None = None,
     ) -> Response:
         """The response to ``body``, its status 200; ``streamed`` where pieces of it can be late.
+
+        ``more`` are headers of this one request.
 
         Raises:
             RequestError: the request was refused for what it says.
             UpstreamError: no answer, or one that ``refusals.refusal`` describes.
         """
-        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        headers = dict(more or {})
+        if idempotency_key:
+            headers["idempotency-key"] = idempotency_key
         try:
             payload = msgspec.json.encode(body)
         except (TypeError, UnicodeEncodeError) as error:  # half of an emoji, for one
@@ -71,10 +76,17 @@ class Endpoint:
         return response
 
     async def post_whole(
-        self, path: str, body: Mapping[str, Any], *, idempotency_key: str = ""
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        idempotency_key: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """The JSON object that answers ``body``. Raises as ``post`` does."""
-        response = await self.post(path, body, idempotency_key=idempotency_key, streamed=False)
+        response = await self.post(
+            path, body, idempotency_key=idempotency_key, streamed=False, more=more
+        )
         return decode_object(await response.read(MAX_BODY_BYTES), self.name)
 
 

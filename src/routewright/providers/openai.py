@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,13 @@ from routewright.config import Secret, Timeouts
 from routewright.errors import UpstreamError
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import Endpoint, event_data
+from routewright.providers.native import (
+    NativeAnswer,
+    NativeEvents,
+    native_answer,
+    openai_error,
+    openai_usage,
+)
 from routewright.providers.presets import Preset
 from routewright.providers.refusals import error_text
 from routewright.providers.stream import TERMINAL, HttpStream, cut
@@ -62,6 +69,37 @@ class OpenAIProvider:
         response = await self._endpoint.post(path, wanted, idempotency_key=idempotency_key)
         reader = _AsTheyAre(self.name, ends_in_done=self.preset.ends_in_done)
         return HttpStream(response, self.name, reader, model, started)
+
+    async def complete_native(
+        self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
+    ) -> NativeAnswer:
+        """Answer a body of Responses or embeddings; see ``protocols.NativeProvider``."""
+        started = time.monotonic()
+        path, request = self._native(dialect, model, body)
+        if dialect != "embeddings":
+            request["stream"] = False
+        answer = await self._endpoint.post_whole(path, request, more=headers)
+        if not isinstance(answer.get("data" if dialect == "embeddings" else "output"), list):
+            raise UpstreamError(f"{self.name}: the answer is not one of {dialect}")
+        latency_s = time.monotonic() - started
+        return native_answer(
+            dialect, model, body, answer, read_usage=openai_usage, latency_s=latency_s
+        )
+
+    async def stream_native(
+        self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
+    ) -> HttpStream:
+        """Answer a Responses body as its events; see ``protocols.NativeProvider``."""
+        started = time.monotonic()
+        path, request = self._native(dialect, model, body)
+        response = await self._endpoint.post(path, {**request, "stream": True}, more=headers)
+        reader = NativeEvents(self.name, openai_usage, openai_error)
+        return HttpStream(response, self.name, reader, model, started)
+
+    def _native(self, dialect: str, model: Model, body: JsonObject) -> tuple[str, dict[str, Any]]:
+        name = model.upstream_name or model.name
+        path = self.preset.path_for(name, self.api_version)
+        return path.replace("/chat/completions", f"/{dialect}", 1), {**body, "model": name}
 
     async def aclose(self) -> None:
         """Close the pool; safe to call twice."""

@@ -45,6 +45,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream_usage: bool = True
     ends_in_done: bool = True
     cache_key: bool = False
+    responses: bool = False
     rename: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     models: tuple[ModelQuirk, ...] = ()
 

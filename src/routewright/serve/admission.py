@@ -9,7 +9,7 @@ import msgspec
 
 from routewright.errors import RequestError
 from routewright.rules import Ruling
-from routewright.serve.needs import Needs
+from routewright.serve.needs import CHAT, Needs
 from routewright.types import Candidate, Model, PolicySettings
 
 # What an answer is assumed to be long where a ceiling has to be kept without predictions.
@@ -99,6 +99,8 @@ def _bar(
 ) -> Bar | None:
     if policy.models is not None and name not in policy.models:
         return Bar("not among the models this request allows", "routewright.models")
+    if CHAT in lacks:
+        return Bar("makes embeddings only", "model")
     for wanted, field in needs.wants:
         if wanted in lacks:
             return Bar(f"cannot do {wanted}, which {field} asks for", field)

@@ -1,4 +1,4 @@
-"""The gateway's HTTP surface: OpenAI's chat completions, models, health, and the decision alone."""
+"""The gateway's HTTP surface: every route of ``routes``, answered in its dialect."""
 
 from __future__ import annotations
 
@@ -15,13 +15,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from routewright.errors import RequestError, RoutewrightError, UpstreamError, error_object
+from routewright.errors import RequestError, RoutewrightError
 from routewright.serve.arrival import ARRIVAL, Arrival
-from routewright.serve.call import TRUNCATED, Call
+from routewright.serve.counting import count_tokens
+from routewright.serve.dialects import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    Dialect,
+    Writer,
+    forwarded,
+    is_anthropic,
+)
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
+from routewright.serve.listing import embedding_model, entry, listing
 from routewright.serve.metrics import CONTENT_TYPE
+from routewright.serve.openapi import document
 from routewright.serve.replies import (
     decision_headers,
     refuse_body,
@@ -29,10 +41,10 @@ from routewright.serve.replies import (
     send_error,
     send_json,
 )
-from routewright.serve.routes import TABLE
+from routewright.serve.routes import TABLE, RouteSpec
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
-from routewright.serve.wire import chat_request, decode_object, route_request
+from routewright.serve.wire import ChatRequest, decode_object, route_request
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +62,7 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
         routes=[
             Route(
                 spec.path,
-                _Endpoint(spec.path, getattr(surface, spec.handler), gateway.watches),
+                _Endpoint(spec, getattr(surface, spec.handler), gateway.watches),
                 methods=[spec.method],
             )
             for spec in TABLE
@@ -62,33 +74,35 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
 
 
 class _Endpoint:
-    """A plain ASGI endpoint; whatever goes wrong becomes an OpenAI error object."""
+    """A plain ASGI endpoint; whatever goes wrong becomes an error object of its dialect."""
 
-    def __init__(self, route: str, handler: Handler, watches: Sequence[Watch]) -> None:
-        self._route = route
+    def __init__(self, spec: RouteSpec, handler: Handler, watches: Sequence[Watch]) -> None:
+        self._spec = spec
         self._handler = handler
         self._watches = watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ARRIVAL.set(_arrival(self._route, scope))
+        ARRIVAL.set(_arrival(self._spec.path, scope))
+        dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
         try:
             await self._handler(scope, receive, send)
         except ClientGoneError:
             return
         except BodyError as error:
             self._refused(error.code)
-            await refuse_body(send, receive, error)
+            await refuse_body(send, receive, error, dialect.error)
         except RoutewrightError as error:
             self._refused(error.code)
-            await send_error(send, error)
+            await send_error(send, error, shape=dialect.error)
         except Exception:
             self._refused(RoutewrightError.code)
             logger.exception("a request failed inside the gateway")
-            await send_error(send, RoutewrightError("the gateway failed; see its log"))
+            error = RoutewrightError("the gateway failed; see its log")
+            await send_error(send, error, shape=dialect.error)
 
     def _refused(self, code: str) -> None:
         for watch in self._watches:
-            watch.refused(self._route, code)
+            watch.refused(self._spec.path, code)
 
 
 def _arrival(route: str, scope: Scope) -> Arrival:
@@ -109,8 +123,30 @@ class _Surface:
         self._body_timeout_s = body_timeout_s
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._ask(CHAT, scope, receive, send)
+
+    async def messages(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._ask(MESSAGES, scope, receive, send)
+
+    async def responses(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._ask(RESPONSES, scope, receive, send)
+
+    async def embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
-        await unless_gone(self._answer(body, send), scope)
+        body = {**body, "model": embedding_model(self._gateway.decider, body.get("model"))}
+        await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), send), scope)
+
+    async def count_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await self._body(scope, receive)
+        counted, source = await unless_gone(
+            count_tokens(self._relay, body, forwarded(MESSAGES, scope)), scope
+        )
+        headers = [(b"x-routewright-token-count", source.encode())]
+        await send_json(send, 200, {"input_tokens": counted}, headers)
+
+    async def openapi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send_json(send, 200, document())
 
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = route_request(await self._body(scope, receive))
@@ -122,15 +158,14 @@ class _Surface:
         await send_json(send, 200, await self._feedback.take(body, idempotency_key=key))
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
-        data = [self._model_object(name) for name in self._gateway.decider.names.listed()]
-        await send_json(send, 200, {"object": "list", "data": data})
+        del receive
+        await send_json(send, 200, listing(self._gateway.decider, scope))
 
     async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
         name = scope["path_params"]["name"]
         self._gateway.decider.names.read(name)
-        await send_json(send, 200, self._model_object(name))
+        await send_json(send, 200, entry(self._gateway.decider, scope, name))
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Alive: this says nothing of upstreams, database or configuration."""
@@ -153,11 +188,6 @@ class _Surface:
         del scope, receive
         await send_bytes(send, await self._gateway.metrics.text(self._gateway), CONTENT_TYPE)
 
-    def _model_object(self, name: str) -> dict[str, Any]:
-        model = self._gateway.decider.pool.get(name)
-        owner = model.provider if model else "routewright"  # a profile or an alias is ours
-        return {"id": name, "object": "model", "created": 0, "owned_by": owner}
-
     async def _body(self, scope: Scope, receive: Receive) -> dict[str, Any]:
         raw = await read_body(
             scope,
@@ -167,25 +197,30 @@ class _Surface:
         )
         return decode_object(raw)
 
-    async def _answer(self, body: dict[str, Any], send: Send) -> None:
-        request = chat_request(body)
+    async def _ask(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
+        request = dialect.read(await self._body(scope, receive))
+        if request.native is not None and (headers := forwarded(dialect, scope)):
+            native = msgspec.structs.replace(request.native, headers=tuple(headers.items()))
+            request = msgspec.structs.replace(request, native=native)
+        await unless_gone(self._answer(dialect, request, send), scope)
+
+    async def _answer(self, dialect: Dialect, request: ChatRequest, send: Send) -> None:
         call = await self._relay.begin(request)
         try:
             if request.stream:
-                reply = _send_stream(send, await self._relay.stream(call))
+                stream = await self._relay.stream(call)
+                reply = _send_stream(send, stream, dialect.writer(call))
             else:
-                reply = _send_answer(send, call, await self._relay.complete(call))
+                answer = await self._relay.complete(call)
+                cost_usd: float = answer["routewright"]["cost_usd"]
+                headers = decision_headers(call, cost_usd=cost_usd)
+                reply = send_json(send, 200, dialect.whole(call, answer), headers)
         except RoutewrightError as error:
-            reply = send_error(send, error, decision_headers(call))
+            reply = send_error(send, error, decision_headers(call), dialect.error)
         await reply
 
 
-async def _send_answer(send: Send, call: Call, answer: dict[str, Any]) -> None:
-    cost_usd: float = answer["routewright"]["cost_usd"]
-    await send_json(send, 200, answer, decision_headers(call, cost_usd=cost_usd))
-
-
-async def _send_stream(send: Send, stream: RelayedStream) -> None:
+async def _send_stream(send: Send, stream: RelayedStream, writer: Writer) -> None:
     """Relay events as they come; one that breaks ends with an error event and no terminal one."""
     expected_usd = stream.call.expected()[1]
     # The real cost is known when headers are long gone: the comment before [DONE] tells it.
@@ -196,33 +231,28 @@ async def _send_stream(send: Send, stream: RelayedStream) -> None:
             # An upstream is late by its own times: this is for a client that does not read.
             async with asyncio.timeout(stream.call.remaining_s + READ_S):
                 async for event in stream:
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                    told = writer.event(event)
+                    await send({"type": "http.response.body", "body": told, "more_body": True})
         except TimeoutError:
             logger.warning("decision %s: the client does not read", stream.call.decision.id)
             return
         except RoutewrightError as error:
             logger.warning("decision %s: %s", stream.call.decision.id, error)
-            event = _error_event(error)
+            event = writer.broke(error)
             await send({"type": "http.response.body", "body": event, "more_body": True})
         except Exception:
             logger.exception("decision %s: the relay failed", stream.call.decision.id)
-            event = _error_event(RoutewrightError("the gateway failed; see its log"))
+            event = writer.broke(RoutewrightError("the gateway failed; see its log"))
             await send({"type": "http.response.body", "body": event, "more_body": True})
     finally:
         await stream.aclose()
     await send({"type": "http.response.body", "body": b""})
 
 
-def _error_event(error: RoutewrightError) -> bytes:
-    told = error_object(error)
-    if type(error) is UpstreamError:
-        told["error"]["code"] = TRUNCATED
-    return b"data: %b\n\n" % msgspec.json.encode(told)
-
-
 async def _no_route(request: Request, error: Exception) -> Response:
-    """An unknown path or method, in OpenAI's shape."""
+    """An unknown path or method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     what = f"{request.method} {request.url.path} is not served here"
-    told = error_object(RequestError(what, status=status))
+    dialect = MESSAGES if is_anthropic(request.scope) else CHAT
+    told = dialect.error(RequestError(what, status=status))
     return Response(msgspec.json.encode(told), status, media_type="application/json")

@@ -37,6 +37,7 @@ class Call:
     generation: Generation
     trail: Trail | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    native: bool = False  # the model asked last speaks the request's own dialect
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False

@@ -18,7 +18,7 @@ from routewright.rules import Ruling, check_rules, judge
 from routewright.serve.admission import barred, limited, nobody, too_dear
 from routewright.serve.ids import Ids
 from routewright.serve.naming import Names
-from routewright.serve.needs import Needs, estimate_tokens
+from routewright.serve.needs import Needs, estimate_tokens, lacks_dialects
 from routewright.serve.ordering import first_of_all, loyalty, order
 from routewright.serve.sticky import NOTHING, Past, discount_usd
 from routewright.types import Analysis, Candidate, Decision, Model, PolicySettings, Prompt
@@ -26,6 +26,7 @@ from routewright.types import Analysis, Candidate, Decision, Model, PolicySettin
 logger = logging.getLogger(__name__)
 
 UNSET = PolicySettings()
+UNKNOWN = lacks_dialects(frozenset())  # of a model of which nothing is told
 
 
 @runtime_checkable
@@ -237,6 +238,10 @@ class Decider:
         if bars := bars | barred(only, {}, needs, policy, ruling):
             raise nobody(bars)
         return self._decision([name], "asked for by name", policy, how="name", analysis=analysis)
+
+    def speaks(self, name: str, dialect: str) -> bool:
+        """Whether a model is asked in this dialect as it came."""
+        return f"the {dialect} dialect" not in self.lacks.get(name, UNKNOWN)
 
     def _in_force(self, policy: PolicySettings) -> PolicySettings:
         return policy.over(self.settings)

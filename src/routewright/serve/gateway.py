@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from routewright.catalog import known_models
-from routewright.config import GatewaySettings, Settings
+from routewright.config import GatewaySettings, ProviderSettings, Settings
 from routewright.errors import ArtefactError, ConfigError
 from routewright.protocols import Provider
+from routewright.providers import native_dialects
 from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
 from routewright.serve.cache import Cache
@@ -26,7 +27,7 @@ from routewright.serve.limits import Admission, RetryBudget
 from routewright.serve.logs import AccessLog
 from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
-from routewright.serve.needs import lacks
+from routewright.serve.needs import lacks, lacks_dialects
 from routewright.serve.relay import Relay
 from routewright.serve.sinks import make_sink
 from routewright.serve.watch import Watch
@@ -100,7 +101,7 @@ def make_decider(
         names=Names(
             settings.models, profiles=gateway.profiles, aliases=gateway.aliases, routers=called
         ),
-        lacks={m.name: lacks(m, settings.providers[m.provider].kind) for m in pool},
+        lacks={m.name: _lacks(m, settings.providers[m.provider]) for m in pool},
         artefact=named,
         ids=ids,
         rules=gateway.rules,
@@ -119,6 +120,10 @@ def load_named(path: Path) -> tuple[BaseRouter, str]:
     if fingerprint(path) != before:
         raise ArtefactError(f"{path}: replaced while it was read; reload again")
     return router, f"{path.name}@{before}"
+
+
+def _lacks(model: Model, provider: ProviderSettings) -> frozenset[str]:
+    return lacks(model, provider.kind) | lacks_dialects(native_dialects(provider))
 
 
 def _with_worth(policy: PolicySettings, router: BaseRouter | None) -> PolicySettings:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from routewright.errors import ConfigError
+from routewright.providers import DIALECTS
 from routewright.types import Message, Model, json_object, json_objects
 
 BYTES_PER_TOKEN = 4  # of UTF-8; a rule of thumb for the window, never for a bill
@@ -20,6 +21,8 @@ TOKENS_PER_TURN = 4
 TOKENS_PER_MEDIUM = 1000  # an image, a sound or a document: vendors count 85 to 1,600 an image
 
 LISTED = ("images", "audio", "files", "tools", "json_schema")
+EMBEDDINGS = "embeddings"  # who lists it makes nothing else
+CHAT = "chat"
 PER_KIND = ("n", "logprobs")  # what depends on the provider's dialect, not on the model
 
 # What a kind of provider cannot pass on, whichever model stands behind it.
@@ -111,16 +114,29 @@ def lacks(model: Model, kind: str) -> frozenset[str]:
     Raises:
         ConfigError: the model's list has a word that means nothing here.
     """
-    unknown = set(model.capabilities) - set(LISTED)
+    known = (*LISTED, EMBEDDINGS)
+    unknown = set(model.capabilities) - set(known)
     if unknown:
         raise ConfigError(
-            f'models."{model.name}".capabilities: no {min(unknown)!r}; '
-            f"there are {', '.join(LISTED)}"
+            f'models."{model.name}".capabilities: no {min(unknown)!r}; there are {", ".join(known)}'
         )
     by_kind = KIND_LACKS.get(kind, frozenset())
+    if EMBEDDINGS in model.capabilities:
+        by_kind |= {CHAT}
     if not model.capabilities:
         return by_kind
     return by_kind | (frozenset(LISTED) - frozenset(model.capabilities))
+
+
+def lacks_dialects(speaks: frozenset[str]) -> frozenset[str]:
+    """The dialects that a model's provider does not take as they come, as capabilities."""
+    return frozenset(f"the {each} dialect" for each in DIALECTS - speaks)
+
+
+def with_dialect(needs: Needs, dialect: str, field: str) -> Needs:
+    """The needs of a request with a field that can be said in its own dialect alone."""
+    wants = (*needs.wants, (f"the {dialect} dialect", field))
+    return msgspec.structs.replace(needs, wants=wants)
 
 
 def _limit(body: Mapping[str, Any]) -> tuple[int, str]:

@@ -16,20 +16,20 @@ import msgspec
 
 from routewright.errors import (
     RequestError,
-    UpstreamError,
 )
-from routewright.protocols import Provider, Stream
+from routewright.protocols import Stream
+from routewright.serve.asking import ask_stream, ask_whole
 from routewright.serve.cache import Cache, Entry, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
-from routewright.serve.needs import read_needs
+from routewright.serve.needs import read_needs, with_dialect
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest
-from routewright.types import Decision, Model, Usage
+from routewright.types import Decision, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +99,7 @@ class Relay:
             self._ended(call, "cached", None, 0.0)
             return _told(call, entry.body, 0.0, time.monotonic() - call.started)
         try:
-            done = await call.generation.fallbacks.first(
-                call, lambda p, m: p.complete(m, call.request.body)
-            )
+            done = await call.generation.fallbacks.first(call, lambda p, m: ask_whole(call, p, m))
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
@@ -124,7 +122,7 @@ class Relay:
             return RelayedStream(call, replay, events, await anext(events), record=self._replayed)
         try:
             opened = await call.generation.fallbacks.first(
-                call, lambda p, m: _open(p, m, call.request.body)
+                call, lambda p, m: ask_stream(call, p, m)
             )
         except BaseException:
             self._ended(call, "failed", None, None)
@@ -138,7 +136,9 @@ class Relay:
 
     def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
         """The call's key in the response cache, b"" if it has none, and what stands there."""
-        key = self.cache.key(call) if self.cache is not None else b""
+        # Answers in another dialect's words are not kept.
+        here = self.cache is not None and call.request.native is None
+        key = self.cache.key(call) if here and self.cache is not None else b""
         if self.cache is None or not key:
             return b"", None
         entry = self.cache.get(key)
@@ -236,6 +236,15 @@ async def _decide(generation: Generation, request: ChatRequest, trail: Trail) ->
                 )
     policy = options.over(asked.policy)
     needs = read_needs(request.messages, request.body)
+    native = request.native
+    if native is not None and native.only:
+        needs = with_dialect(needs, native.dialect, native.only)
+        if asked.model and not decider.speaks(asked.model, native.dialect):
+            raise RequestError(
+                f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
+                "there is no other word for it; leave it out or name another model",
+                param=native.only,
+            )
     if asked.model:
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
     past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
@@ -253,19 +262,3 @@ async def _decide(generation: Generation, request: ChatRequest, trail: Trail) ->
         return decider.default(
             prompt, why, policy=policy, needs=needs, past=past, analysis=analysis, degraded=why
         )
-
-
-async def _open(
-    provider: Provider, model: Model, body: Mapping[str, Any]
-) -> tuple[Stream, AsyncIterator[bytes], bytes]:
-    """A stream with its first event: until that has come, another model can take over."""
-    stream = await provider.stream(model, body)
-    try:
-        events = aiter(stream)
-        return stream, events, await anext(events)
-    except StopAsyncIteration as error:
-        await stream.aclose()
-        raise UpstreamError(f"{model.name}: the stream was empty") from error
-    except BaseException:
-        await stream.aclose()
-        raise

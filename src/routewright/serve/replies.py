@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ MOST_DRAINED_BYTES = 64 * 1024 * 1024
 _JSON = (b"content-type", b"application/json")
 
 Headers = list[tuple[bytes, bytes]]
+Shape = Callable[[RoutewrightError], dict[str, Any]]  # an error in a dialect's words
 
 
 def decision_headers(call: Call, **figures: float | None) -> Headers:
@@ -30,6 +32,7 @@ def decision_headers(call: Call, **figures: float | None) -> Headers:
         "artefact": _ascii(call.decision.artefact),
         "degraded": _ascii(call.degraded),
         "cache": call.cache,
+        "dropped": _dropped(call),
         **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
     }
     return [
@@ -37,13 +40,21 @@ def decision_headers(call: Call, **figures: float | None) -> Headers:
     ]
 
 
+def _dropped(call: Call) -> str:
+    """The fields that the model was not told of, because its provider has no word for them."""
+    native = call.request.native
+    return _ascii(", ".join(native.dropped)) if native and not call.native else ""
+
+
 def _ascii(name: str) -> str:
     return quote(name, safe="/:@+._- ()[]=,")
 
 
-async def refuse_body(send: Send, receive: Receive, error: BodyError) -> None:
+async def refuse_body(
+    send: Send, receive: Receive, error: BodyError, shape: Shape = error_object
+) -> None:
     """Refuse a body and close; what is on its way is read first, or its reset hides the answer."""
-    payload = msgspec.json.encode(error_object(error))
+    payload = msgspec.json.encode(shape(error))
     await _start_json(send, error.status, len(payload), [(b"connection", b"close")])
     await send({"type": "http.response.body", "body": payload, "more_body": True})
     if error.pending:
@@ -51,13 +62,18 @@ async def refuse_body(send: Send, receive: Receive, error: BodyError) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def send_error(send: Send, error: RoutewrightError, headers: Headers | None = None) -> None:
+async def send_error(
+    send: Send,
+    error: RoutewrightError,
+    headers: Headers | None = None,
+    shape: Shape = error_object,
+) -> None:
     """Answer with an error object, and with ``retry-after`` where waiting helps."""
     extra = list(headers or ())
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         extra.append((b"retry-after", str(math.ceil(retry_after_s)).encode()))
-    await send_json(send, error.status, error_object(error), extra)
+    await send_json(send, error.status, shape(error), extra)
 
 
 async def send_json(send: Send, status: int, value: Any, headers: Headers | None = None) -> None:

@@ -17,7 +17,8 @@ class RouteSpec(msgspec.Struct, frozen=True):
 
     ``handler`` names a method of the surface in ``app``. ``access`` says whose key is asked for
     where keys are in force: nobody's, a user's, or the operator's. ``takes`` and ``gives`` name
-    schemas of the OpenAPI document; ``streams`` tells that server-sent events may answer.
+    schemas of the OpenAPI document; ``streams`` tells that server-sent events may answer, and
+    ``dialect`` whose shape errors have.
     """
 
     method: Literal["GET", "POST"]
@@ -28,6 +29,7 @@ class RouteSpec(msgspec.Struct, frozen=True):
     takes: str = ""
     gives: str = ""
     streams: bool = False
+    dialect: Literal["chat", "messages"] = "chat"
 
 
 TABLE = (
@@ -40,6 +42,46 @@ TABLE = (
         takes="ChatRequest",
         gives="ChatCompletion",
         streams=True,
+    ),
+    RouteSpec(
+        "POST",
+        "/v1/responses",
+        "responses",
+        "user",
+        "The same in the words of OpenAI's Responses, without memory",
+        takes="ResponsesRequest",
+        gives="Response",
+        streams=True,
+    ),
+    RouteSpec(
+        "POST",
+        "/v1/messages",
+        "messages",
+        "user",
+        "The same in the words of Anthropic's Messages",
+        takes="MessagesRequest",
+        gives="Message",
+        streams=True,
+        dialect="messages",
+    ),
+    RouteSpec(
+        "POST",
+        "/v1/messages/count_tokens",
+        "count_tokens",
+        "user",
+        "Count the tokens of such a request, or estimate them; nothing is answered",
+        takes="CountRequest",
+        gives="TokenCount",
+        dialect="messages",
+    ),
+    RouteSpec(
+        "POST",
+        "/v1/embeddings",
+        "embeddings",
+        "user",
+        "Turn texts into vectors with the model that is named",
+        takes="EmbeddingsRequest",
+        gives="EmbeddingList",
     ),
     RouteSpec(
         "POST",
@@ -93,4 +135,12 @@ TABLE = (
     ),
     # The operator's: it tells versions, spending and the names of all models.
     RouteSpec("GET", "/metrics", "metrics", "admin", "Tell what Prometheus reads, as text"),
+    RouteSpec(
+        "GET",
+        "/openapi.json",
+        "openapi",
+        "open",
+        "This document",
+        gives="OpenApi",
+    ),
 )

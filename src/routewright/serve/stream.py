@@ -10,6 +10,7 @@ import msgspec
 
 from routewright.errors import UpstreamError
 from routewright.protocols import Stream
+from routewright.providers.native import is_last
 from routewright.serve.call import Call, State
 from routewright.types import Usage
 
@@ -67,7 +68,7 @@ class RelayedStream:
                 except UpstreamError:
                     self.call.broke()
                     raise
-            if event.strip() == TERMINAL:
+            if event.strip() == TERMINAL or (self.call.native and is_last(event)):
                 self._state = "complete"
                 return b": routewright %b\n\n%b" % (msgspec.json.encode(self.outcome), event)
             if self.call.request.include_usage or not _is_usage_alone(event):

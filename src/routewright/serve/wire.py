@@ -15,10 +15,26 @@ from routewright.types import Message, PolicySettings, Prompt
 T = TypeVar("T")
 
 
+class Native(msgspec.Struct, frozen=True):
+    """A request as it came in another dialect than chat completions.
+
+    A provider that speaks the ``dialect`` is sent ``body``, and ``headers`` with it. ``only``
+    names a field that no other provider understands, "" where there is none; ``dropped`` are the
+    fields that others are not told of.
+    """
+
+    dialect: str
+    body: dict[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()
+    only: str = ""
+    dropped: tuple[str, ...] = ()
+
+
 class ChatRequest(msgspec.Struct, frozen=True):
     """A chat-completions request; ``body`` is what goes upstream, untouched but for our field.
 
-    ``options`` is what the field ``routewright`` of its body says about its routing.
+    ``options`` is what the field ``routewright`` of its body says about its routing. ``native`` is
+    the request as it came, where it came in another dialect.
     """
 
     model: str
@@ -27,6 +43,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     include_usage: bool
     options: PolicySettings
     body: dict[str, Any]
+    native: Native | None = None
 
     @property
     def prompt(self) -> Prompt:

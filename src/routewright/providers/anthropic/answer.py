@@ -121,7 +121,7 @@ class AnthropicEvents:
             case "message_stop":
                 return self._stop()
             case "error":
-                raise _error(self._name, told)
+                raise error_of(self._name, told)
             case _:  # a ping, or what a later version adds
                 return ()
 
@@ -214,7 +214,8 @@ def _refusal(holder: dict[str, Any]) -> str:
     return str((json_object(holder.get("stop_details")) or {}).get("explanation") or "")
 
 
-def _error(name: str, told: dict[str, Any]) -> UpstreamError:
+def error_of(name: str, told: dict[str, Any]) -> UpstreamError:
+    """The error that an ``error`` event tells of."""
     kind = (json_object(told.get("error")) or {}).get("type")
     message = f"{name}: {kind}: {error_text(told)}"
     if kind in ("overloaded_error", "rate_limit_error"):

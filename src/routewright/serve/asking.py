@@ -1,0 +1,49 @@
+"""One call of one model: in the request's own dialect where it can be, else in chat words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from routewright.errors import UpstreamError
+from routewright.protocols import NativeAnswer, NativeProvider, Provider, Stream
+from routewright.serve.call import Call
+from routewright.serve.wire import Native
+from routewright.types import Model
+
+
+async def ask_whole(call: Call, provider: Provider, model: Model) -> NativeAnswer:
+    """The answer in one piece; ``call.native`` tells in which words."""
+    native = _native(call, model)
+    if native is not None and isinstance(provider, NativeProvider):
+        headers = dict(native.headers)
+        return await provider.complete_native(native.dialect, model, native.body, headers)
+    return await provider.complete(model, call.request.body)
+
+
+async def ask_stream(
+    call: Call, provider: Provider, model: Model
+) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+    """A stream with its first event: until that has come, another model can take over."""
+    native = _native(call, model)
+    if native is not None and isinstance(provider, NativeProvider):
+        headers = dict(native.headers)
+        stream = await provider.stream_native(native.dialect, model, native.body, headers)
+    else:
+        stream = await provider.stream(model, call.request.body)
+    try:
+        events = aiter(stream)
+        return stream, events, await anext(events)
+    except StopAsyncIteration as error:
+        await stream.aclose()
+        raise UpstreamError(f"{model.name}: the stream was empty") from error
+    except BaseException:
+        await stream.aclose()
+        raise
+
+
+def _native(call: Call, model: Model) -> Native | None:
+    """The request as it came, where this model's provider takes it; noted in the call."""
+    native = call.request.native
+    speaks = native is not None and call.generation.decider.speaks(model.name, native.dialect)
+    call.native = speaks
+    return native if speaks else None

@@ -1,0 +1,53 @@
+"""OpenAI's embeddings: relayed as they come to the model that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from routewright.errors import RoutewrightError, error_object
+from routewright.serve.call import Call
+from routewright.serve.dialects.base import Translation, refuse, text
+from routewright.serve.dialects.chat import ChatWriter
+from routewright.serve.wire import ChatRequest
+
+
+class Embeddings:
+    """The embeddings dialect; see ``base.Dialect``."""
+
+    name = "embeddings"
+    forwarded: tuple[str, ...] = ()
+
+    def read(self, body: Mapping[str, Any]) -> ChatRequest:
+        """The request, its texts as one message: what the operator's rules look at.
+
+        Raises:
+            RequestError: a field that is malformed; ``param`` names it.
+        """
+        told = Translation(body)
+        told.only("input")
+        model = text(body.get("model"), "model")
+        messages = [{"role": "user", "content": "\n".join(_texts(body.get("input")))}]
+        return told.request(self.name, {"model": model, "messages": messages}, told.body)
+
+    def whole(self, call: Call, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer as it is."""
+        del call
+        return answer
+
+    def writer(self, call: Call) -> ChatWriter:
+        """Nothing is ever streamed."""
+        del call
+        return ChatWriter()
+
+    def error(self, error: RoutewrightError) -> dict[str, Any]:
+        """OpenAI's error object."""
+        return error_object(error)
+
+
+def _texts(given: object) -> list[str]:
+    """The texts of an input; tokens have none."""
+    items = cast("list[object]", given) if isinstance(given, list) else [given]
+    if not items or any(not isinstance(item, str | int | list) for item in items):
+        raise refuse("input", "must be a text, a list of texts, or tokens")
+    return [item for item in items if isinstance(item, str)]
