@@ -38,8 +38,10 @@ def up(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     settings = scripted_settings(
         upstream.url, folder, max_body_bytes=200_000, aliases={"gpt-4o": "auto:cheap"}
     )
-    with served(Gateway(settings, router=ByWord())) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("routewright.serve.inbound.DRAIN_S", 0.05)
+        with served(Gateway(settings, router=ByWord())) as running:
+            yield running
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +116,7 @@ def test_a_body_beyond_its_limits_is_refused_early(up, path, sent, status):
         b'"\xff"',
         b"NaN",
         b"Infinity",
-        b"[" * 50_000 + b"]" * 50_000,
+        b"[" * 20_000 + b"]" * 20_000,
         b"{" + b",".join(b'"k%d":1' % n for n in range(10_000)) + b"}",
         b"1e999",
         b"123456789012345678901234567890",
@@ -164,7 +166,7 @@ CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{
         ([{"role": "robot", "content": "x"}], 200),
         (HI * 2000, 200),
         ([{"role": "system", "content": "x"}], 200),
-        ([{"role": "user", "content": "‮مرحبا 👩‍👩‍👧‍👦"}], 200),
+        ([{"role": "user", "content": "\u202eمرحبا 👩\u200d👩\u200d👧"}], 200),
         ([{"role": "user", "content": "e" + "\u0301" * 30_000}], 200),
         ([{"role": "user", "content": "x" * 150_000}], 200),
         ([{"role": "user", "content": 5}], 400),
@@ -245,7 +247,7 @@ def test_a_model_is_known_or_refused_with_near_ones(up, path, model, status):
         assert reply.json["error"]["code"] == "model_not_found"
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "%2e%2e/secret", "%00", "a%0d%0ab: c"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "%2e%2e/secret", "%00", "a%0d%0ab%3a%20c"])
 def test_looking_up_a_model_never_opens_a_file(up, name):
     """I-07"""
     assert up.request("GET", f"/v1/models/{name}").status == 404
