@@ -12,16 +12,27 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
 
 from routewright.config import CacheSettings
 from routewright.serve.call import Call
-from routewright.types import Usage
+from routewright.serve.wire import ChatRequest
+from routewright.types import Usage, json_object
 
 LARGEST_SHARE = 8  # an answer larger than this part of the whole would push out too many others
+# Fields that an answer depends on beyond the request: searches, and what the provider keeps.
+_ELSEWHERE = (
+    "web_search_options",
+    "previous_response_id",
+    "conversation",
+    "background",
+    "prompt",
+    "mcp_servers",
+    "container",
+)
 _OVERHEAD_BYTES = 512  # of an entry in memory, beside its answer
 
 
@@ -30,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     frames: tuple[bytes, ...]
     cost_usd: float
+    native: bool = False  # in the words of the request's own dialect
 
     @property
     def size_bytes(self) -> int:
@@ -64,7 +76,7 @@ class Cache:
 
     def key(self, call: Call) -> bytes:
         """What the call's answer is kept under; b"" if it must not be."""
-        if not (self._settings.all or is_deterministic(call.request.body)):
+        if not (self._settings.all or is_deterministic(call.request)):
             return b""
         settings = call.generation.settings
         model = call.decision.model
@@ -104,20 +116,29 @@ class Cache:
         self.size_bytes -= self._entries.pop(key)[1].size_bytes
 
 
-def is_deterministic(body: Mapping[str, Any]) -> bool:
+def is_deterministic(request: ChatRequest) -> bool:
     """Whether a request asks for the one likeliest answer, by what it says itself.
 
     Temperature 0 and one choice; tools that are functions of the client's may be offered, those
-    that the provider runs, such as a web search, may not: what they find changes.
+    that the provider runs, such as a web search, may not: what they find changes. Nothing may
+    refer to what the provider keeps. Embeddings leave nothing to chance.
     """
+    native = request.native
+    if native is not None and native.dialect == "embeddings":
+        return True
+    body = request.body if native is None else native.body
     temperature, choices = body.get("temperature"), body.get("n")
     if isinstance(temperature, bool) or temperature != 0 or choices not in (None, 1):
         return False
-    tools = body.get("tools") or ()
-    return "web_search_options" not in body and all(
-        isinstance(tool, dict) and cast(dict[str, Any], tool).get("type") == "function"
-        for tool in tools
-    )
+    if any(body.get(field) for field in _ELSEWHERE):
+        return False
+    return all(_is_function(tool) for tool in body.get("tools") or ())
+
+
+def _is_function(tool: object) -> bool:
+    """Whether the client runs it; Anthropic's functions need not say what they are."""
+    known = json_object(tool)
+    return known is not None and known.get("type", "custom") in ("function", "custom")
 
 
 class Recorder:

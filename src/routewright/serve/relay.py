@@ -136,20 +136,19 @@ class Relay:
 
     def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
         """The call's key in the response cache, b"" if it has none, and what stands there."""
-        # Answers in another dialect's words are not kept.
-        here = self.cache is not None and call.request.native is None
-        key = self.cache.key(call) if here and self.cache is not None else b""
+        key = self.cache.key(call) if self.cache is not None else b""
         if self.cache is None or not key:
             return b"", None
         entry = self.cache.get(key)
         call.cache = "miss" if entry is None else "hit"
-        call.saved_usd = 0.0 if entry is None else entry.cost_usd
+        if entry is not None:
+            call.saved_usd, call.native = entry.cost_usd, entry.native
         return key, entry
 
     def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
         """Keep a whole answer, if the model that was chosen gave it."""
         if self.cache is not None and call.model == call.decision.model:
-            self.cache.put(key, Entry(frames, cost_usd))
+            self.cache.put(key, Entry(frames, cost_usd, call.native))
 
     def _recorded(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 import pytest
 
 from routewright.config import CacheSettings, load_settings
@@ -9,6 +12,7 @@ from routewright.data.journal import Journal
 from routewright.errors import ConfigError
 from routewright.serve.cache import Cache, Entry, is_deterministic
 from routewright.serve.gateway import Gateway
+from routewright.serve.wire import Native, chat_request
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
 from tests.fakes.upstream import Cut, Refuse, Say
 
@@ -121,16 +125,54 @@ def test_a_request_that_leaves_room_for_chance_is_always_asked(cached, upstream)
 
 def test_what_counts_as_leaving_no_room_for_chance():
     function = {"type": "function", "function": {"name": "f"}}
-    assert is_deterministic({"temperature": 0, "tools": [function]})
-    assert is_deterministic({"temperature": 0.0, "n": 1})
+
+    def chat(**body):
+        return chat_request({"model": "auto", "messages": [{"role": "user"}], **body})
+
+    assert is_deterministic(chat(temperature=0, tools=[function]))
+    assert is_deterministic(chat(temperature=0.0, n=1))
     for body in (
         {"temperature": False},
         {"temperature": "0"},
         {"temperature": 0, "tools": [function, {"type": "web_search"}]},
         {"temperature": 0, "tools": ["odd"]},
-        {"temperature": 0, "web_search_options": {}},
+        {"temperature": 0, "web_search_options": {"a": 1}},
     ):
-        assert not is_deterministic(body), body
+        assert not is_deterministic(chat(**body)), body
+    native = {"messages": {"tools": [{"name": "f", "input_schema": {}}]}, "responses": {}}
+    for dialect, body in native.items():
+        asked = msgspec.structs.replace(chat(), native=Native(dialect, {"temperature": 0, **body}))
+        assert is_deterministic(asked)
+        for more in (
+            {"temperature": 1},
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+            {"previous_response_id": "resp_1"},
+        ):
+            changed = {**asked.native.body, **more}
+            assert not is_deterministic(
+                msgspec.structs.replace(asked, native=Native(dialect, changed))
+            )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_other_dialects_are_answered_again_in_their_own_words(cached, upstream, stream):
+    """Translated ones here: the upstream speaks chat completions alone."""
+    message = {"role": "user", "content": "hello"}
+    asked = {"model": "auto", "temperature": 0, "stream": stream}
+    bodies = {
+        "/v1/messages": {**asked, "max_tokens": 99, "messages": [message]},
+        "/v1/responses": {**asked, "input": "hello", "store": False},
+    }
+    for path, body in bodies.items():
+        first, again = (cached.request("POST", path, body) for _ in range(2))
+        assert (first.status, first.headers["x-routewright-cache"]) == (200, "miss")
+        assert again.headers["x-routewright-cache"] == "hit"
+        assert words(again) == words(first)
+    assert len(upstream.requests) == len(bodies)
+
+
+def words(reply) -> list[bytes]:
+    return re.findall(rb'"(?:text|delta|type)":"?([^",}]+)', reply.body)
 
 
 def test_the_operator_may_have_every_request_cached(upstream, tmp_path):

@@ -9,7 +9,13 @@ import anthropic
 import openai
 import pytest
 
-from routewright.config import GatewaySettings, ModelSettings, ProviderSettings, Settings
+from routewright.config import (
+    CacheSettings,
+    GatewaySettings,
+    ModelSettings,
+    ProviderSettings,
+    Settings,
+)
 from routewright.data.journal import Journal
 from routewright.serve.gateway import Gateway
 from tests.fakes.dialects import Events, Whole, dialect, sse
@@ -56,12 +62,14 @@ RESPONSE = {
 
 
 @contextlib.contextmanager
-def in_front_of(steps, folder, provider, **models):
+def in_front_of(steps, folder, provider, *, cache=None, **models):
     """A gateway with one provider at a scripted upstream, and chat ones beside it."""
     with dialect(steps) as upstream, Upstream() as chat:
         priced = {"input_usd_per_mtok": 1.0, "output_usd_per_mtok": 2.0}
         settings = Settings(
-            gateway=GatewaySettings(port=0, default_model="plain", decisions="rows"),
+            gateway=GatewaySettings(
+                port=0, default_model="plain", decisions="rows", cache=cache or CacheSettings()
+            ),
             providers={
                 "own": ProviderSettings(base_url=upstream.url, **provider),
                 "chat": ProviderSettings(kind="openai", base_url=chat.url),
@@ -134,6 +142,28 @@ def test_a_stream_that_is_cut_never_looks_whole(tmp_path):
     ):
         stream.get_final_message()
     assert Journal(tmp_path / "rows").rows()[0]["state"] == "partial"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_from_memory_is_in_its_own_dialect(tmp_path, stream):
+    steps = [Events(STREAM) if stream else Whole(MESSAGE)]
+    body = {"model": "mine", "max_tokens": 5, "messages": HI, "temperature": 0, "stream": stream}
+    cache = CacheSettings(exact=True)
+    with in_front_of(steps, tmp_path, CLAUDE, cache=cache) as (up, upstream, _):
+        first, again = (post(up, "/v1/messages", body) for _ in range(2))
+        assert len(upstream.requests) == 1
+    assert again.headers["x-routewright-cache"] == "hit"
+    if stream:
+        told = [
+            [e for e in reply.body.split(b"\n\n") if not e.startswith(b": ")]
+            for reply in (first, again)
+        ]
+        assert told[1] == told[0]
+        assert b"\n\n".join(told[1]) == b"".join(STREAM)
+    else:
+        assert {**again.json, "routewright": 0} == {**first.json, "routewright": 0}
+    rows = Journal(tmp_path / "rows").rows()
+    assert [row["state"] for row in rows] == ["complete", "cached"]
 
 
 def test_a_beta_header_goes_along_and_a_key_does_not(tmp_path):
