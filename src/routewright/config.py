@@ -229,7 +229,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     it. ``decisions`` names the journal that decision rows are appended to instead of ``state``,
     the database; without either the in-process client keeps nothing, and the server a SQLite file
     beside the configuration. ``max_in_flight`` bounds the requests that a worker takes on at once;
-    ``workers`` processes share the port.
+    ``workers`` processes share the port. ``auth`` says who may ask: with ``auto``
+    whoever has a key as soon as one was made, with ``keys`` nobody else from the start, with
+    ``open`` everybody.
+    ``admin_key_file`` holds the operator's key, unless ROUTEWRIGHT_ADMIN_KEY does.
+    ``allowed_hosts`` are the names that requests may give as their host.
     """
 
     host: str = "127.0.0.1"
@@ -256,6 +260,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     otel: OtelSettings = OtelSettings()
     max_in_flight: int = 1024
     workers: int = 1
+    auth: Literal["auto", "keys", "open"] = "auto"
+    admin_key_file: str = ""
+    allowed_hosts: tuple[str, ...] = ()
 
     def choice(self) -> PolicySettings:
         """The policy of every request that says nothing else."""

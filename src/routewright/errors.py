@@ -10,6 +10,9 @@
     │   │   └── ContextError     a prompt that is longer than the model's window
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
     │   └── MissingExtraError    an optional dependency is not installed
+    ├── AuthError                no key, or none that is in force: HTTP 401
+    ├── AccessError              a key that may not have what it asks for: HTTP 403
+    ├── HostError                a request for another host: HTTP 421
     ├── StoreAwayError           the state's database takes nothing now: HTTP 503
     ├── WeightsError             a weight file is missing or not the published one
     ├── UnavailableError         nobody can be asked now: HTTP 503 with Retry-After
@@ -96,6 +99,34 @@ class MissingExtraError(UsageError):
     """An optional dependency that this step needs is not installed."""
 
     code = "missing_extra"
+
+
+class AuthError(RoutewrightError):
+    """No key, or none that is in force. It says the same whatever the cause."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__("no valid key: send one as `Authorization: Bearer KEY` or `x-api-key`")
+
+
+class AccessError(RoutewrightError):
+    """A key that is in force, but not for this."""
+
+    status = 403
+    type = "permission_error"
+    code = "model_not_allowed"
+
+
+class HostError(RoutewrightError):
+    """A request whose Host header names another host than this one."""
+
+    status = 421
+    type = "invalid_request_error"
+    code = "misdirected_request"
 
 
 class WeightsError(RoutewrightError):

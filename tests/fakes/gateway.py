@@ -8,7 +8,7 @@ import http.client
 import json
 import queue
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,12 +106,14 @@ class Served:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
-    def request(self, method: str, path: str, body: Any = None) -> Reply:
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """One request on its own connection; bytes are sent as they are."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         try:
-            connection.request(method, path, payload)
+            connection.request(method, path, payload, dict(headers or {}))
             answer = connection.getresponse()
             headers = {name.lower(): value for name, value in answer.getheaders()}
             return Reply(answer.status, headers, answer.read())

@@ -27,7 +27,8 @@ def upstream():
 @pytest.fixture(scope="module")
 def running(upstream, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
-    with served(Gateway(scripted_settings(upstream.url, folder), router=ByWord())) as up:
+    settings = scripted_settings(upstream.url, folder, allowed_hosts=("a-b.example",))
+    with served(Gateway(settings, router=ByWord())) as up:
         yield up
 
 

@@ -30,10 +30,11 @@ _NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
     show_default=True,
     help="The configuration.",
 )
-@click.option("--host", help="A loopback address.")
+@click.option("--host", help="An address; beyond loopback there must be keys.")
 @click.option("--port", type=int, help="0 takes a free one.")
 @click.option("--artefact", type=click.Path(path_type=Path), help="A trained router.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that share the port.")
+@click.option("--without-keys", is_flag=True, help="Let everybody ask who reaches the address.")
 @click.option("--worth-usd", type=float, help="Dollars for one whole unit of score.")
 def command(
     config: Path,
@@ -41,6 +42,7 @@ def command(
     port: int | None,
     artefact: Path | None,
     workers: int | None,
+    without_keys: bool,
     worth_usd: float | None,
 ) -> None:
     """Serve the router behind an OpenAI-compatible endpoint; the model `auto` routes."""
@@ -58,7 +60,12 @@ def command(
     def read() -> Settings:
         given = load_settings(config)
         return with_flags(
-            with_state(given), host=host, port=port, artefact=artefact, worth_usd=worth_usd
+            with_state(given),
+            host=host,
+            port=port,
+            auth="open" if without_keys else None,
+            artefact=artefact,
+            worth_usd=worth_usd,
         )
 
     settings = read()
@@ -75,7 +82,9 @@ def command(
             click.echo(line)
         _take_all_descriptors()
         if count > 1:
-            del gateway  # each worker reads its own
+            gateway.check_address()
+            gateway.release()  # no connection may be shared with the workers, each of which
+            del gateway  # reads its own
             sys.exit(_serve_with(count, read))
     _run(serve(gateway, on_ready=_announce))
 
@@ -107,7 +116,7 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
         return 0
 
     gateway = read().gateway
-    listeners = bind_all(gateway.host, gateway.port, count)
+    listeners = bind_all(gateway.host, gateway.port, count, wide=True)
     url = url_of(listeners[0])
     return Workers(listeners, worker, lambda: _announce(url), metrics.forget).run()
 

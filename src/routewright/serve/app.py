@@ -15,7 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from routewright.errors import RequestError, RoutewrightError
+from routewright.errors import (
+    AuthError,
+    HostError,
+    RequestError,
+    RoutewrightError,
+    UnknownModelError,
+)
 from routewright.serve.arrival import ARRIVAL, Arrival
 from routewright.serve.counting import count_tokens
 from routewright.serve.dialects import (
@@ -31,12 +37,12 @@ from routewright.serve.dialects import (
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
-from routewright.serve.listing import embedding_model, entry, listing
+from routewright.serve.listing import embedding_model, entry, listing, may_see
 from routewright.serve.metrics import CONTENT_TYPE
 from routewright.serve.openapi import document
 from routewright.serve.replies import (
     decision_headers,
-    refuse_body,
+    refuse,
     send_bytes,
     send_error,
     send_json,
@@ -45,12 +51,15 @@ from routewright.serve.routes import TABLE, RouteSpec
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest, decode_object, route_request
+from routewright.state.api_key import ApiKey
 
 logger = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S = 30.0
 READ_S = 5.0  # more than an answer may take, for the client to read its end
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+KEY = "routewright.key"  # in a request's scope: the key that it came with, None without keys
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -62,7 +71,7 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
         routes=[
             Route(
                 spec.path,
-                _Endpoint(spec, getattr(surface, spec.handler), gateway.watches),
+                _Endpoint(spec, getattr(surface, spec.handler), gateway),
                 methods=[spec.method],
             )
             for spec in TABLE
@@ -76,21 +85,27 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
 class _Endpoint:
     """A plain ASGI endpoint; whatever goes wrong becomes an error object of its dialect."""
 
-    def __init__(self, spec: RouteSpec, handler: Handler, watches: Sequence[Watch]) -> None:
+    def __init__(self, spec: RouteSpec, handler: Handler, gateway: Gateway) -> None:
         self._spec = spec
         self._handler = handler
-        self._watches = watches
+        self._guard = gateway.guard
+        self._watches: Sequence[Watch] = gateway.watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ARRIVAL.set(_arrival(self._spec.path, scope))
         dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
         try:
+            scope[KEY] = self._guard.admit(self._spec.access, scope)
             await self._handler(scope, receive, send)
         except ClientGoneError:
             return
         except BodyError as error:
             self._refused(error.code)
-            await refuse_body(send, receive, error, dialect.error)
+            await refuse(send, receive, error, dialect.error, pending=error.pending)
+        except (AuthError, HostError) as error:
+            self._refused(error.code)
+            pending = scope["method"] != "GET"
+            await refuse(send, receive, error, dialect.error, pending=pending)
         except RoutewrightError as error:
             self._refused(error.code)
             await send_error(send, error, shape=dialect.error)
@@ -134,12 +149,12 @@ class _Surface:
     async def embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
         body = {**body, "model": embedding_model(self._gateway.decider, body.get("model"))}
-        await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), send), scope)
+        await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), send, scope[KEY]), scope)
 
     async def count_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self._body(scope, receive)
         counted, source = await unless_gone(
-            count_tokens(self._relay, body, forwarded(MESSAGES, scope)), scope
+            count_tokens(self._relay, body, forwarded(MESSAGES, scope), scope[KEY]), scope
         )
         headers = [(b"x-routewright-token-count", source.encode())]
         await send_json(send, 200, {"input_tokens": counted}, headers)
@@ -150,21 +165,25 @@ class _Surface:
 
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = route_request(await self._body(scope, receive))
-        await send_json(send, 200, await self._relay.decide(request))
+        await send_json(send, 200, await self._relay.decide(request, scope[KEY]))
 
     async def feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = dict(scope["headers"]).get(b"idempotency-key", b"").decode("latin-1")
         body = await self._body(scope, receive)
-        await send_json(send, 200, await self._feedback.take(body, idempotency_key=key))
+        asker = scope[KEY].id if scope[KEY] else ""
+        taken = await self._feedback.take(body, key_id=asker, idempotency_key=key)
+        await send_json(send, 200, taken)
 
     async def models(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        await send_json(send, 200, listing(self._gateway.decider, scope))
+        await send_json(send, 200, listing(self._gateway.decider, scope, scope[KEY]))
 
     async def model(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
         name = scope["path_params"]["name"]
         self._gateway.decider.names.read(name)
+        if not may_see(self._gateway.decider, name, scope[KEY]):
+            raise UnknownModelError(f"this key has no model {name!a}")
         await send_json(send, 200, entry(self._gateway.decider, scope, name))
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -202,10 +221,12 @@ class _Surface:
         if request.native is not None and (headers := forwarded(dialect, scope)):
             native = msgspec.structs.replace(request.native, headers=tuple(headers.items()))
             request = msgspec.structs.replace(request, native=native)
-        await unless_gone(self._answer(dialect, request, send), scope)
+        await unless_gone(self._answer(dialect, request, send, scope[KEY]), scope)
 
-    async def _answer(self, dialect: Dialect, request: ChatRequest, send: Send) -> None:
-        call = await self._relay.begin(request)
+    async def _answer(
+        self, dialect: Dialect, request: ChatRequest, send: Send, key: ApiKey | None
+    ) -> None:
+        call = await self._relay.begin(request, key)
         try:
             if request.stream:
                 stream = await self._relay.stream(call)
@@ -252,7 +273,7 @@ async def _send_stream(send: Send, stream: RelayedStream, writer: Writer) -> Non
 async def _no_route(request: Request, error: Exception) -> Response:
     """An unknown path or method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    what = f"{request.method} {request.url.path} is not served here"
+    what = f"{request.method} {request.scope['path']} is not served here"
     dialect = MESSAGES if is_anthropic(request.scope) else CHAT
     told = dialect.error(RequestError(what, status=status))
     return Response(msgspec.json.encode(told), status, media_type="application/json")

@@ -10,23 +10,25 @@ from routewright.protocols import TokenCounter
 from routewright.serve.dialects import MESSAGES
 from routewright.serve.needs import read_needs
 from routewright.serve.relay import Relay
+from routewright.state.api_key import ApiKey
 
 Source = Literal["provider", "estimate"]
 
 
 async def count_tokens(
-    relay: Relay, body: Mapping[str, Any], headers: Mapping[str, str]
+    relay: Relay, body: Mapping[str, Any], headers: Mapping[str, str], key: ApiKey | None = None
 ) -> tuple[int, Source]:
     """The tokens for the model that is named or would be chosen, and who counted.
 
     The estimate is the bytes of all texts by four, four a turn, and a thousand an image or file.
 
     Raises:
+        AccessError: the key may not ask for the model.
         UnknownModelError: nobody answers to the model's name.
         RequestError: the body is malformed, or no model can take it.
     """
     request = MESSAGES.read({"max_tokens": 1, **body})  # such a body says nothing of the answer
-    decision = await relay.decide(request)
+    decision = await relay.decide(request, key)
     generation = relay.generation
     model = generation.decider.pool[decision.model]
     provider = generation.providers[model.provider]

@@ -17,6 +17,7 @@ from routewright.protocols import Provider
 from routewright.providers import native_dialects
 from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
+from routewright.serve.access import Guard, admin_key, is_loopback
 from routewright.serve.cache import Cache
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
@@ -29,7 +30,7 @@ from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks, lacks_dialects
 from routewright.serve.relay import Relay
-from routewright.serve.sinks import make_sink
+from routewright.serve.sinks import make_keyring, make_sink
 from routewright.serve.watch import Watch
 from routewright.types import Model, PolicySettings
 
@@ -44,6 +45,7 @@ def with_flags(
     *,
     host: str | None = None,
     port: int | None = None,
+    auth: str | None = None,
     artefact: str | Path | None = None,
     worth_usd: float | None = None,
     threshold: float | None = None,
@@ -60,6 +62,7 @@ def with_flags(
     flags = {
         "host": host,
         "port": port,
+        "auth": auth,
         # A flag's path is relative to where the command runs, not to the file's folder.
         "artefact": None if artefact is None else str(Path(artefact).absolute()),
         "worth_usd": worth_usd,
@@ -184,6 +187,8 @@ class Gateway:
         self._retiring: dict[asyncio.Task[None], Generation] = {}
         self.sink = make_sink(settings)
         self.ledger = Ledger(self.sink)
+        self.keyring = make_keyring(settings, self.sink)
+        self.guard = Guard(settings, self.keyring, admin_key(settings))
         self.relay = Relay(
             self._generation(settings, router, None),
             self.ledger,
@@ -222,6 +227,22 @@ class Gateway:
         """How many former generations still have requests to end."""
         return len(self._retiring)
 
+    def check_address(self) -> None:
+        """Whether the configured address may be listened on. Blocking.
+
+        Raises:
+            ConfigError: other machines reach it, and anybody there could ask.
+        """
+        host = self.settings.gateway.host
+        if self.keyring is not None and not is_loopback(host):
+            self.keyring.load()
+        self.guard.check_address(host)
+
+    def release(self) -> None:
+        """Let go of connections that ``check_address`` has opened. Blocking."""
+        if self.keyring is not None:
+            self.keyring.keys.close()
+
     async def start(self, *, preload: bool = True) -> None:
         """Open providers and journal, and load local models, all at once; then be ready.
 
@@ -229,6 +250,8 @@ class Gateway:
             RoutewrightError: an extra, a weight file or the journal is missing or unusable.
         """
         await self.ledger.start()
+        if self.keyring is not None:
+            await self.keyring.start()
         await self.generation.start(preload=preload)
         if self._telemetry is None and self.settings.gateway.otel.endpoint:
             # Here, not sooner: its threads would not come along into a forked worker.
@@ -274,6 +297,8 @@ class Gateway:
         self.state = "draining"
         if self._refreshing is not None:
             self._refreshing.cancel()
+        if self.keyring is not None:
+            await self.keyring.aclose()
         await self.ledger.aclose()
         for retiring, generation in tuple(self._retiring.items()):
             retiring.cancel()

@@ -11,18 +11,27 @@ from routewright.errors import RequestError
 from routewright.serve.decider import Decider
 from routewright.serve.dialects import is_anthropic
 from routewright.serve.needs import EMBEDDINGS
+from routewright.state.api_key import ApiKey
 
 _NO_DATE = "1970-01-01T00:00:00Z"  # nobody knows when; the field must be there
 _MOST = 1000
 
 
-def listing(decider: Decider, scope: Scope) -> dict[str, Any]:
-    """Every name that the gateway answers to.
+def may_see(decider: Decider, name: str, key: ApiKey | None) -> bool:
+    """Whether a key may ask for a name; what routes is everybody's."""
+    if key is None or key.terms.models is None:
+        return True
+    model = decider.names.read(name).model
+    return not model or model in key.terms.models
+
+
+def listing(decider: Decider, scope: Scope, key: ApiKey | None = None) -> dict[str, Any]:
+    """Every name that the gateway answers to and the key may ask for.
 
     Raises:
         RequestError: a page is asked for that cannot be.
     """
-    names = list(decider.names.listed())
+    names = [name for name in decider.names.listed() if may_see(decider, name, key)]
     if not is_anthropic(scope):
         return {"object": "list", "data": [entry(decider, scope, name) for name in names]}
     page, more = _page(names, parse_qs(scope["query_string"].decode("latin-1")))

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from routewright.errors import (
+    AccessError,
     RequestError,
 )
 from routewright.protocols import Stream
@@ -24,12 +25,14 @@ from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
+from routewright.serve.naming import Asked, Names
 from routewright.serve.needs import read_needs, with_dialect
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest
-from routewright.types import Decision, Usage
+from routewright.state.api_key import ApiKey, Terms
+from routewright.types import Decision, PolicySettings, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -56,17 +59,18 @@ class Relay:
         self._ledger = ledger
         self._watches = watches
 
-    async def decide(self, request: ChatRequest) -> Decision:
-        """Choose a model; nothing is called.
+    async def decide(self, request: ChatRequest, key: ApiKey | None = None) -> Decision:
+        """Choose a model, among those that the key may be answered by; nothing is called.
 
         Raises:
+            AccessError: the model that it names is not among them.
             UnknownModelError: nobody answers to the model's name in the request.
             RequestError: no model can take the request, a rule or a limit keeps it from the
                 model that it names, or it allows unknown models.
         """
-        return await _decide(self.generation, request, trail_of(request.body))
+        return await _decide(self.generation, request, trail_of(request.body), key)
 
-    async def begin(self, request: ChatRequest) -> Call:
+    async def begin(self, request: ChatRequest, key: ApiKey | None = None) -> Call:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
 
         Raises:
@@ -78,8 +82,9 @@ class Relay:
         generation.enter()
         try:
             trail = trail_of(request.body)
-            decision = await _decide(generation, request, trail)
-            call = Call(request, decision, generation, trail, started=started)
+            decision = await _decide(generation, request, trail, key)
+            key_id = key.id if key is not None else ""
+            call = Call(request, decision, generation, trail, key_id=key_id, started=started)
             call.decided_s = time.monotonic() - started
             self._ledger.decided(call)
         except BaseException:
@@ -220,7 +225,21 @@ def _told(call: Call, body: Mapping[str, Any], cost_usd: float, latency_s: float
     return {**body, "model": call.model, "routewright": ours}
 
 
-async def _decide(generation: Generation, request: ChatRequest, trail: Trail) -> Decision:
+def _within(terms: Terms, asked: Asked, policy: PolicySettings, names: Names) -> PolicySettings:
+    """The policy of a request over its key's, among the models that the key allows.
+
+    Raises:
+        AccessError: the model that is named is not among them.
+    """
+    allowed = names.resolved(PolicySettings(models=terms.models))
+    if asked.model and allowed.models is not None and asked.model not in allowed.models:
+        raise AccessError(f"this key may not ask for the model {asked.model!r}")
+    return policy.over(names.resolved(terms.policy)).over(allowed)
+
+
+async def _decide(
+    generation: Generation, request: ChatRequest, trail: Trail, key: ApiKey | None
+) -> Decision:
     decider, prompt = generation.decider, request.prompt
     analyser = generation.analyser
     asked = decider.names.read(request.model)
@@ -234,6 +253,8 @@ async def _decide(generation: Generation, request: ChatRequest, trail: Trail) ->
                     param=f"routewright.{field}",
                 )
     policy = options.over(asked.policy)
+    if key is not None:
+        policy = _within(key.terms, asked, policy, decider.names)
     needs = read_needs(request.messages, request.body)
     native = request.native
     if native is not None and native.only:

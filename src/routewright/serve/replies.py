@@ -12,7 +12,7 @@ from starlette.types import Receive, Send
 
 from routewright.errors import RoutewrightError, error_object
 from routewright.serve.call import Call
-from routewright.serve.inbound import BodyError, drain
+from routewright.serve.inbound import drain
 
 MOST_DRAINED_BYTES = 64 * 1024 * 1024
 _JSON = (b"content-type", b"application/json")
@@ -50,14 +50,22 @@ def _ascii(name: str) -> str:
     return quote(name, safe="/:@+._- ()[]=,")
 
 
-async def refuse_body(
-    send: Send, receive: Receive, error: BodyError, shape: Shape = error_object
+async def refuse(
+    send: Send,
+    receive: Receive,
+    error: RoutewrightError,
+    shape: Shape = error_object,
+    *,
+    pending: bool,
 ) -> None:
     """Refuse a body and close; what is on its way is read first, or its reset hides the answer."""
     payload = msgspec.json.encode(shape(error))
-    await _start_json(send, error.status, len(payload), [(b"connection", b"close")])
+    extra = [(b"connection", b"close")]
+    if error.status == 401:
+        extra.append((b"www-authenticate", b"Bearer"))
+    await _start_json(send, error.status, len(payload), extra)
     await send({"type": "http.response.body", "body": payload, "more_body": True})
-    if error.pending:
+    if pending:
         await drain(receive, most_bytes=MOST_DRAINED_BYTES)
     await send({"type": "http.response.body", "body": b""})
 

@@ -9,16 +9,17 @@ from typing import Literal
 
 import msgspec
 
-Access = Literal["open", "user", "admin"]
+Access = Literal["open", "user", "watch", "admin"]
 
 
 class RouteSpec(msgspec.Struct, frozen=True):
     """One path with one method.
 
     ``handler`` names a method of the surface in ``app``. ``access`` says whose key is asked for
-    where keys are in force: nobody's, a user's, or the operator's. ``takes`` and ``gives`` name
-    schemas of the OpenAPI document; ``streams`` tells that server-sent events may answer, and
-    ``dialect`` whose shape errors have.
+    where keys are in force: nobody's, a user's, or the operator's. ``watch`` is for the operator
+    as well, and open on loopback where there is neither an operator's key nor a user's.
+    ``takes`` and ``gives`` name schemas of the OpenAPI document; ``streams`` tells that
+    server-sent events may answer, and ``dialect`` whose shape errors have.
     """
 
     method: Literal["GET", "POST"]
@@ -134,7 +135,7 @@ TABLE = (
         gives="Readiness",
     ),
     # The operator's: it tells versions, spending and the names of all models.
-    RouteSpec("GET", "/metrics", "metrics", "admin", "Tell what Prometheus reads, as text"),
+    RouteSpec("GET", "/metrics", "metrics", "watch", "Tell what Prometheus reads, as text"),
     RouteSpec(
         "GET",
         "/openapi.json",

@@ -1,4 +1,4 @@
-"""Runs the gateway over HTTP on a loopback address until it is told to stop."""
+"""Runs the gateway over HTTP until it is told to stop."""
 
 from __future__ import annotations
 
@@ -25,19 +25,27 @@ DRAIN_S = 30  # how long running requests may take to end after SIGTERM
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
+def bind_all(host: str, port: int, count: int, *, wide: bool = False) -> list[socket.socket]:
     """Listening sockets on one address, over which the kernel spreads connections.
 
     Raises:
         ConfigError: as ``bind``; a port that another program shares counts as taken.
     """
-    with bind(host, port) as alone:  # a shared bind would succeed beside another gateway's
+    with bind(
+        host, port, wide=wide
+    ) as alone:  # a shared bind would succeed beside another gateway's
         port = alone.getsockname()[1]
-    return [bind(host, port, shared=True) for _ in range(count)]
+    return [bind(host, port, shared=True, wide=wide) for _ in range(count)]
 
 
-def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A listening socket on a loopback address; port 0 takes a free one.
+def bind(host: str, port: int, *, shared: bool = False, wide: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Args:
+        host: a loopback address, unless ``wide`` allows others.
+        port: which.
+        shared: other sockets of ours listen on the same port.
+        wide: somebody has looked who may ask (``Gateway.check_address``).
 
     Raises:
         ConfigError: the address is not loopback, or the port cannot be had.
@@ -46,11 +54,8 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError as error:
         raise ConfigError(f"host {host!r} is not an IP address; use 127.0.0.1") from error
-    if not address.is_loopback:
-        raise ConfigError(
-            f"host {host} is reachable from other machines and the gateway has no keys yet; "
-            "use 127.0.0.1"
-        )
+    if not address.is_loopback and not wide:
+        raise ConfigError(f"host {host} is reachable from other machines; use 127.0.0.1")
     if not 0 <= port <= 65535:
         raise ConfigError(f"port {port} does not exist; use 1 to 65535, or 0 for a free one")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -92,11 +97,12 @@ async def serve(
         body_timeout_s: how long a request body may take to arrive.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be had, or anybody there could ask.
         RoutewrightError: the gateway could not be started.
     """
     host, port = gateway.settings.gateway.host, gateway.settings.gateway.port
-    with listener or bind(host, port) as listener:
+    await asyncio.to_thread(gateway.check_address)
+    with listener or bind(host, port, wide=True) as listener:
         server = _Server(
             uvicorn.Config(
                 create_app(gateway, body_timeout_s=body_timeout_s),

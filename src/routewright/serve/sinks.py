@@ -16,6 +16,7 @@ from routewright.serve.ids import Ids
 from routewright.serve.rows import Ended, Entry, Said, joined, row_of
 
 if TYPE_CHECKING:
+    from routewright.serve.keyring import Keyring
     from routewright.state.keeper import Keeper
 
 logger = logging.getLogger(__name__)
@@ -137,6 +138,16 @@ def make_sink(settings: Settings) -> Sink | None:
             content_bytes=int(gateway.content.max_mb * 1e6),
         )
     )
+
+
+def make_keyring(settings: Settings, sink: Sink | None) -> Keyring | None:
+    """What knows the keys of a sink's database; None where there is no database."""
+    if not isinstance(sink, StateSink) or settings.gateway.state is None:
+        return None
+    from routewright.serve.keyring import Keyring
+    from routewright.state.keys import Keys
+
+    return Keyring(Keys(sink.keeper.store), settings.path(settings.gateway.state.spool))
 
 
 def with_state(settings: Settings) -> Settings:

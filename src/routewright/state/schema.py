@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from routewright.errors import ConfigError
 
-HEAD = "0002"
+HEAD = "0003"
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x526F757465  # PostgreSQL's advisory locks are numbers; this one is ours
 

@@ -128,7 +128,7 @@ class Store:
             "degraded",
             "estimated",
         ]
-        with self._begin() as connection:
+        with self.begin() as connection:
             connection.execute(self._insert_boot, msgspec.to_builtins(boot))
             insert = sa.insert(tables.outcomes).from_select(columns, orphans)
             return connection.execute(insert.execution_options(preserve_rowcount=True)).rowcount
@@ -195,7 +195,7 @@ class Store:
         batches: dict[type, list[dict[str, Any]]] = {}
         for row in rows:
             batches.setdefault(type(row), []).append(_columns(row))
-        with self._begin() as connection:
+        with self.begin() as connection:
             for kind, batch in batches.items():
                 connection.execute(self._inserts[kind], batch)
 
@@ -209,7 +209,7 @@ class Store:
     def _delete_oldest(self, excess: int) -> int:
         c = tables.content.c
         query = sa.select(c.decision_id, c.size_bytes).order_by(c.at).limit(_SWEEP_ROWS)
-        with self._begin() as connection:
+        with self.begin() as connection:
             ids: list[str] = []
             for id_, size in connection.execute(query):
                 ids.append(id_)
@@ -222,7 +222,7 @@ class Store:
     def _delete(self, ids: sa.Select[Any]) -> int:
         total = 0
         while True:
-            with self._begin() as connection:
+            with self.begin() as connection:
                 delete = sa.delete(tables.content).where(tables.content.c.decision_id.in_(ids))
                 done = connection.execute(delete).rowcount
             total += done
@@ -237,7 +237,8 @@ class Store:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextlib.contextmanager
-    def _begin(self) -> Generator[sa.Connection]:
+    def begin(self) -> Generator[sa.Connection]:
+        """A transaction that writes; committed where nothing is raised."""
         self.prepare()
         with self._away_told(), self._engine.begin() as connection:
             yield connection

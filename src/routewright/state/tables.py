@@ -63,6 +63,7 @@ decisions = sa.Table(
     _column("degraded", sa.Text()),
     _column("decision", sa.Text()),
     sa.Index("decisions_boot_seq", "boot", "seq"),
+    sa.Index("decisions_key_at", "key_id", "at"),
 )
 
 outcomes = sa.Table(
@@ -114,4 +115,20 @@ content = sa.Table(
     _column("answer", sa.Text()),
     _column("size_bytes", sa.BigInteger()),
     sa.Index("content_at", "at"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    _column("id", sa.Text(), key=True),
+    _column("name", sa.Text()),
+    _column("prefix", sa.Text()),
+    _column("digest", sa.Text()),
+    _column("created", Moment()),
+    _column("expires", Moment(), null=True),
+    _column("revoked", Moment(), null=True),
+    _column("terms", sa.Text()),
+    _column("version", sa.BigInteger()),
+    sa.Index("api_keys_digest", "digest", unique=True),
+    sa.Index("api_keys_name", "name", unique=True),
 )

@@ -129,6 +129,6 @@ def test_a_key_is_written_nowhere_whatever_happens(
         assert CANARY not in str(reply.headers)
 
 
-async def _explode(request):
+async def _explode(*request):
     secret = Secret(CANARY)
     raise ZeroDivisionError(f"with {secret.reveal()} and {secret}")
