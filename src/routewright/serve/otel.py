@@ -19,6 +19,7 @@ import msgspec
 from routewright.config import OtelSettings, Settings
 from routewright.errors import require
 from routewright.serve.call import Call, State
+from routewright.serve.naming import AUTO
 from routewright.types import Usage
 
 PATIENCE_S = 5.0  # how long the end of a worker waits for what is not yet sent
@@ -111,7 +112,13 @@ class Telemetry:
 
         common = _common(call)
         error = _error(call, state)
-        told = {**common, **_request(call), **_answer(call, state, usage, cost_usd), **error}
+        told = {
+            **common,
+            "gen_ai.request.model": call.request.model,
+            **_request(call),
+            **_answer(call, state, usage, cost_usd),
+            **error,
+        }
         if self._content:
             told["gen_ai.input.messages"] = _messages(call)
         carried = {
@@ -119,7 +126,7 @@ class Telemetry:
             "tracestate": call.arrival.tracestate,
         }
         span = self._tracer.start_span(
-            f"{common['gen_ai.operation.name']} {call.request.model}",
+            f"{common['gen_ai.operation.name']} {common['gen_ai.request.model']}",
             self._context.extract({name: value for name, value in carried.items() if value}),
             SpanKind.CLIENT,  # as the conventions say: of the model, for however many attempts
             told,
@@ -186,9 +193,17 @@ def _common(call: Call) -> Attributes:
     return {
         "gen_ai.operation.name": _operation(call),
         "gen_ai.provider.name": _provider(call, call.model),
-        "gen_ai.request.model": call.request.model,
+        "gen_ai.request.model": _asked(call),
         "gen_ai.response.model": call.model,
     }
+
+
+def _asked(call: Call) -> str:
+    """The model's name in the request where the configuration has it; names with numbers in them
+    are as many as clients like, and would each be a time series.
+    """
+    name = call.request.model
+    return name if name in call.generation.decider.names.listed() else AUTO
 
 
 def _operation(call: Call) -> str:

@@ -135,6 +135,17 @@ def test_metrics_carry_the_conventions_names_and_units(upstream, tmp_path):
     assert [point.count for point in durations] == [2]
 
 
+def test_names_that_clients_make_up_are_no_time_series(upstream, tmp_path):
+    with told(upstream, tmp_path) as (running, got):
+        for usd in ("0.51", "0.52", "0.53"):
+            assert chat(running, model=f"auto:max_usd={usd}").status == 200
+    assert {s.name for s in got.spans} == {"chat auto", "attempt cheap"}
+    points = got.numbers["gen_ai.client.operation.duration"].histogram.data_points
+    assert [attributes(point)["gen_ai.request.model"] for point in points] == ["auto"]
+    asked = {attributes(s)["gen_ai.request.model"] for s in got.spans if s.name == "chat auto"}
+    assert asked == {"auto:max_usd=0.51", "auto:max_usd=0.52", "auto:max_usd=0.53"}
+
+
 def test_every_name_is_the_registrys_or_ours(upstream, tmp_path):
     """C-07: the registry as the package of its own generated constants has it."""
     upstream.script["cheap"] = [Refuse(500)]
