@@ -234,6 +234,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``open`` everybody.
     ``admin_key_file`` holds the operator's key, unless ROUTEWRIGHT_ADMIN_KEY does.
     ``allowed_hosts`` are the names that requests may give as their host.
+    ``redis`` is a URL under which rates are counted for all workers and hosts.
     """
 
     host: str = "127.0.0.1"
@@ -263,6 +264,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth: Literal["auto", "keys", "open"] = "auto"
     admin_key_file: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    redis: Secret = Secret("")
 
     def choice(self) -> PolicySettings:
         """The policy of every request that says nothing else."""
@@ -433,6 +435,8 @@ def load_settings(path: str | Path | None, env: Mapping[str, str] | None = None)
                 raise ConfigError(
                     f"ROUTEWRIGHT_{field.upper()}={text!r} is not a number"
                 ) from error
+    if redis := env.get("ROUTEWRIGHT_REDIS_URL"):
+        changes["redis"] = Secret(redis)
     if url := env.get("ROUTEWRIGHT_STATE_URL"):
         given = settings.gateway.state or StateSettings()
         changes["state"] = msgspec.structs.replace(given, url=Secret(url))

@@ -12,10 +12,12 @@
     │   └── MissingExtraError    an optional dependency is not installed
     ├── AuthError                no key, or none that is in force: HTTP 401
     ├── AccessError              a key that may not have what it asks for: HTTP 403
+    ├── BudgetError              a key's dollars are spent: HTTP 429
     ├── HostError                a request for another host: HTTP 421
     ├── StoreAwayError           the state's database takes nothing now: HTTP 503
     ├── WeightsError             a weight file is missing or not the published one
     ├── UnavailableError         nobody can be asked now: HTTP 503 with Retry-After
+    │   ├── RateLimitedError     a key asks too much a minute: HTTP 429
     │   ├── CoolingError         every candidate asked for time: HTTP 429
     │   └── OverloadedError      the gateway has too much to do
     └── UpstreamError            a model's endpoint failed: HTTP 502
@@ -121,6 +123,21 @@ class AccessError(RoutewrightError):
     code = "model_not_allowed"
 
 
+class BudgetError(RoutewrightError):
+    """A key's budget is spent; ``retry_after_s`` is when there is another, None for never.
+
+    429 rather than 402 because that is what OpenAI's clients know as a quota that is used up.
+    """
+
+    status = 429
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, *, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class HostError(RoutewrightError):
     """A request whose Host header names another host than this one."""
 
@@ -153,6 +170,14 @@ class CoolingError(UnavailableError):
     status = 429
     type = "rate_limit_error"
     code = "all_candidates_cooling"
+
+
+class RateLimitedError(UnavailableError):
+    """A key asks for more a minute than it may."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limited"
 
 
 class OverloadedError(UnavailableError):

@@ -13,16 +13,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from routewright.errors import (
-    AuthError,
-    HostError,
     RequestError,
     RoutewrightError,
     UnknownModelError,
 )
 from routewright.serve.arrival import ARRIVAL, Arrival
+from routewright.serve.bounds import refuse_routing
 from routewright.serve.counting import count_tokens
 from routewright.serve.dialects import (
     CHAT,
@@ -89,26 +88,30 @@ class _Endpoint:
         self._spec = spec
         self._handler = handler
         self._guard = gateway.guard
+        self._quota = gateway.quota
         self._watches: Sequence[Watch] = gateway.watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ARRIVAL.set(_arrival(self._spec.path, scope))
         dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
+        unread = scope["method"] != "GET"
         try:
             scope[KEY] = self._guard.admit(self._spec.access, scope)
+            if scope[KEY] is not None and self._quota is not None:
+                send = _telling(send, await self._quota.admit(scope[KEY]))
+            unread = False
             await self._handler(scope, receive, send)
         except ClientGoneError:
             return
         except BodyError as error:
             self._refused(error.code)
             await refuse(send, receive, error, dialect.error, pending=error.pending)
-        except (AuthError, HostError) as error:
-            self._refused(error.code)
-            pending = scope["method"] != "GET"
-            await refuse(send, receive, error, dialect.error, pending=pending)
         except RoutewrightError as error:
             self._refused(error.code)
-            await send_error(send, error, shape=dialect.error)
+            if unread:
+                await refuse(send, receive, error, dialect.error, pending=True)
+            else:
+                await send_error(send, error, shape=dialect.error)
         except Exception:
             self._refused(RoutewrightError.code)
             logger.exception("a request failed inside the gateway")
@@ -128,6 +131,19 @@ def _arrival(route: str, scope: Scope) -> Arrival:
         elif name == b"tracestate":
             tracestate = value
     return Arrival(route, traceparent.decode("latin-1"), tracestate.decode("latin-1"))
+
+
+def _telling(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    """Sends an answer with what is left of the key's rate in its head."""
+    if not headers:
+        return send
+
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return tell
 
 
 class _Surface:
@@ -214,7 +230,9 @@ class _Surface:
             most_bytes=self._gateway.settings.gateway.max_body_bytes,
             timeout_s=self._body_timeout_s,
         )
-        return decode_object(raw)
+        body = decode_object(raw)
+        refuse_routing(body)
+        return body
 
     async def _ask(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
         request = dialect.read(await self._body(scope, receive))

@@ -15,6 +15,7 @@ from routewright.types import Decision
 
 if TYPE_CHECKING:
     from routewright.serve.generation import Generation
+    from routewright.serve.quota import Hold
 
 State = Literal["complete", "partial", "failed", "cached"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
@@ -41,6 +42,7 @@ class Call:
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
+    hold: Hold | None = None  # of the key's budget and tokens, until the end
     arrival: Arrival = field(default_factory=ARRIVAL.get)
     cache: Literal["", "hit", "miss"] = ""  # what the response cache had for it
     saved_usd: float = 0.0  # what a cached answer had cost

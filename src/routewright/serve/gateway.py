@@ -29,6 +29,7 @@ from routewright.serve.logs import AccessLog
 from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks, lacks_dialects
+from routewright.serve.quota import Quota
 from routewright.serve.relay import Relay
 from routewright.serve.sinks import make_keyring, make_sink
 from routewright.serve.watch import Watch
@@ -189,12 +190,14 @@ class Gateway:
         self.ledger = Ledger(self.sink)
         self.keyring = make_keyring(settings, self.sink)
         self.guard = Guard(settings, self.keyring, admin_key(settings))
+        self.quota = self._make_quota(settings)
         self.relay = Relay(
             self._generation(settings, router, None),
             self.ledger,
             Admission(settings.gateway.max_in_flight),
             self.watches,
             Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
+            quota=self.quota,
         )
 
     @property
@@ -252,6 +255,8 @@ class Gateway:
         await self.ledger.start()
         if self.keyring is not None:
             await self.keyring.start()
+        if self.quota is not None:
+            await self.quota.start()
         await self.generation.start(preload=preload)
         if self._telemetry is None and self.settings.gateway.otel.endpoint:
             # Here, not sooner: its threads would not come along into a forked worker.
@@ -300,6 +305,8 @@ class Gateway:
         if self.keyring is not None:
             await self.keyring.aclose()
         await self.ledger.aclose()
+        if self.quota is not None:
+            await self.quota.aclose()
         for retiring, generation in tuple(self._retiring.items()):
             retiring.cancel()
             await generation.aclose(keep=[self.generation])
@@ -325,6 +332,13 @@ class Gateway:
             await fresh.aclose(keep=[old])
             raise
         return fresh
+
+    def _make_quota(self, settings: Settings) -> Quota | None:
+        """What counts for the keys; None where nothing keeps any."""
+        if self.keyring is None or settings.gateway.state is None:
+            return None
+        spool = settings.path(settings.gateway.state.spool)
+        return Quota(self.keyring, spool, settings.gateway.redis)
 
     def _generation(
         self, settings: Settings, router: BaseRouter | None, before: Generation | None

@@ -27,6 +27,7 @@ from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.naming import Asked, Names
 from routewright.serve.needs import read_needs, with_dialect
+from routewright.serve.quota import Quota
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
@@ -52,12 +53,14 @@ class Relay:
         admission: Admission,
         watches: Sequence[Watch] = (),
         cache: Cache | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self.generation = generation
         self.admission = admission
         self.cache = cache
         self._ledger = ledger
         self._watches = watches
+        self._quota = quota
 
     async def decide(self, request: ChatRequest, key: ApiKey | None = None) -> Decision:
         """Choose a model, among those that the key may be answered by; nothing is called.
@@ -74,7 +77,9 @@ class Relay:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
 
         Raises:
-            OverloadedError: too many requests run; otherwise as ``decide``.
+            OverloadedError: too many requests run.
+            RateLimitedError: the key asks too much a minute.
+            BudgetError: its budget is spent; otherwise as ``decide``.
         """
         started = time.monotonic()
         await self.admission.enter()
@@ -86,6 +91,8 @@ class Relay:
             key_id = key.id if key is not None else ""
             call = Call(request, decision, generation, trail, key_id=key_id, started=started)
             call.decided_s = time.monotonic() - started
+            if self._quota is not None:
+                call.hold = await self._quota.reserve(key, call)
             self._ledger.decided(call)
         except BaseException:
             self._leave(generation)
@@ -201,6 +208,8 @@ class Relay:
             elif state == "complete":
                 fallbacks.health.succeeded(target)
         self._leave(call.generation)
+        if self._quota is not None:
+            self._quota.settle(call, state, usage, cost_usd)
         for watch in self._watches:
             watch.ended(call, state, usage, cost_usd)
         self._ledger.ended(call, state, usage, cost_usd, first_token_s)

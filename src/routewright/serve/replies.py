@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.types import Receive, Send
 
-from routewright.errors import RoutewrightError, error_object
+from routewright.errors import BudgetError, RoutewrightError, error_object
 from routewright.serve.call import Call
 from routewright.serve.inbound import drain
 
@@ -60,10 +60,8 @@ async def refuse(
 ) -> None:
     """Refuse a body and close; what is on its way is read first, or its reset hides the answer."""
     payload = msgspec.json.encode(shape(error))
-    extra = [(b"connection", b"close")]
-    if error.status == 401:
-        extra.append((b"www-authenticate", b"Bearer"))
-    await _start_json(send, error.status, len(payload), extra)
+    told = [(b"connection", b"close"), *_advice(error)]
+    await _start_json(send, error.status, len(payload), told)
     await send({"type": "http.response.body", "body": payload, "more_body": True})
     if pending:
         await drain(receive, most_bytes=MOST_DRAINED_BYTES)
@@ -77,11 +75,21 @@ async def send_error(
     shape: Shape = error_object,
 ) -> None:
     """Answer with an error object, and with ``retry-after`` where waiting helps."""
-    extra = list(headers or ())
+    extra = [*(headers or ()), *_advice(error)]
+    await send_json(send, error.status, shape(error), extra)
+
+
+def _advice(error: RoutewrightError) -> Headers:
+    """What a client should do about it."""
+    told: Headers = []
+    if error.status == 401:
+        told.append((b"www-authenticate", b"Bearer"))
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
-        extra.append((b"retry-after", str(math.ceil(retry_after_s)).encode()))
-    await send_json(send, error.status, shape(error), extra)
+        told.append((b"retry-after", str(math.ceil(retry_after_s)).encode()))
+    if isinstance(error, BudgetError):  # clients of OpenAI and Anthropic would ask again at once
+        told.append((b"x-should-retry", b"false"))
+    return told
 
 
 async def send_json(send: Send, status: int, value: Any, headers: Headers | None = None) -> None:

@@ -14,6 +14,7 @@ from routewright.errors import ConfigError
 from routewright.state import tables
 from routewright.state.api_key import ApiKey, Terms, digest_of
 from routewright.state.store import Store
+from routewright.types import Decision
 
 PREFIX = "rw-"
 _SHOWN = 11  # characters of a key that are kept: 48 of its 256 bits, to recognise it by
@@ -123,6 +124,28 @@ class Keys:
         _check(terms)
         self._update(key, terms=_text(terms), **told)
         return self.find(key.id)
+
+    def spent_usd(self, key_id: str, since: float) -> float:
+        """What the calls of a key have cost since a moment, in US dollars.
+
+        One whose cost nobody knows, because its worker died or has not ended, counts as expected.
+        """
+        d, o = tables.decisions.c, tables.outcomes.c
+        joined = tables.decisions.outerjoin(tables.outcomes, d.id == o.decision_id)
+        mine = sa.and_(d.key_id == key_id, d.at >= since)
+        total = sa.select(*[sa.func.sum(o.cost_usd).label("usd")]).select_from(joined).where(mine)
+        (row,) = self._store.select(total)
+        usd = float(row["usd"] or 0.0)
+        unknown = (
+            sa.select(*[d.decision])
+            .select_from(joined)
+            .where(mine, o.cost_usd.is_(None), sa.func.coalesce(o.state, "") != "failed")
+        )
+        for found in self._store.select(unknown):
+            decision = msgspec.json.decode(found["decision"], type=Decision)
+            costs = {each.model: each.cost_usd for each in decision.candidates}
+            usd += costs.get(decision.model, 0.0)
+        return usd
 
     def close(self) -> None:
         """Let go of connections; safe to call twice."""
