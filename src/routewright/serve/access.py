@@ -73,6 +73,11 @@ class Guard:
                 "let everybody ask"
             )
 
+    async def settle(self, access: Access) -> None:
+        """Wait for the keys of a gateway that is starting, where the route asks for one."""
+        if self.keyring is not None and access != "open":
+            await self.keyring.first_read()
+
     def admit(self, access: Access, scope: Scope) -> ApiKey | None:
         """The key that a request came with; None where none is asked for.
 

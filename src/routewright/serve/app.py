@@ -96,6 +96,7 @@ class _Endpoint:
         dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
         unread = scope["method"] != "GET"
         try:
+            await self._guard.settle(self._spec.access)
             scope[KEY] = self._guard.admit(self._spec.access, scope)
             if scope[KEY] is not None and self._quota is not None:
                 send = _telling(send, await self._quota.admit(scope[KEY]))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FIRST_READ_S = 10.0  # how long a request waits for a gateway that has just begun to read its keys
 REFRESH_S = 2.0  # a key made, changed or revoked anywhere is so here within 5 s
 FILE = "keys.json"  # in the spool's folder: digests and terms, no keys
 
@@ -48,6 +49,7 @@ class Keyring:
         self._stamp: tuple[int, int] | None = None
         self._by_digest: dict[str, ApiKey] = {}
         self._refreshing: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
 
     @property
     def empty(self) -> bool:
@@ -101,8 +103,18 @@ class Keyring:
     async def start(self) -> None:
         """Read the keys, and again every ``REFRESH_S`` from now on; safe to call twice."""
         if self._refreshing is None:
-            await asyncio.to_thread(self.load)
+            try:
+                await asyncio.to_thread(self.load)
+            finally:
+                self._tried.set()
             self._refreshing = asyncio.create_task(self._refresh_on())
+
+    async def first_read(self) -> None:
+        """Wait until the keys have been read, or could not be: the port opens before that."""
+        if not self.known and not self._tried.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_READ_S):
+                    await self._tried.wait()
 
     async def aclose(self) -> None:
         """Stop reading; safe to call twice."""
