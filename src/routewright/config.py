@@ -156,11 +156,18 @@ class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ContentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether prompts and answers are kept, for how many days, and how much of them at most."""
+    """Whether prompts and answers are kept, for how many days, and how much of them at most.
+
+    The gateway does not keep them yet: ``log`` is refused rather than quietly without effect.
+    """
 
     log: bool = False
     days: float = 30.0
     max_mb: float = 500.0
+
+    def trouble(self) -> str:
+        """What is wrong with these settings, as ``field must …``; "" where nothing is."""
+        return "log must be left out: nothing keeps them yet" if self.log else ""
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -466,12 +473,16 @@ def _read(path: Path) -> Settings:
     for field in ("max_in_flight", "workers"):
         if getattr(settings.gateway, field) < 1:
             raise ConfigError(f"{path}: gateway.{field} must be 1 or more")
-    if trouble := settings.gateway.timeouts.trouble():
-        raise ConfigError(f"{path}: gateway.timeouts.{trouble}")
-    if trouble := settings.gateway.cache.trouble():
-        raise ConfigError(f"{path}: gateway.cache.{trouble}")
-    if trouble := settings.gateway.otel.trouble():
-        raise ConfigError(f"{path}: gateway.otel.{trouble}")
+    gateway = settings.gateway
+    parts = {
+        "content": gateway.content,
+        "timeouts": gateway.timeouts,
+        "cache": gateway.cache,
+        "otel": gateway.otel,
+    }
+    for part, given in parts.items():
+        if trouble := given.trouble():
+            raise ConfigError(f"{path}: gateway.{part}.{trouble}")
     for name, provider in settings.providers.items():
         if trouble := provider.trouble():
             raise ConfigError(f"{path}: providers.{name}.{trouble}")

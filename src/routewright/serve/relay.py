@@ -71,7 +71,8 @@ class Relay:
             RequestError: no model can take the request, a rule or a limit keeps it from the
                 model that it names, or it allows unknown models.
         """
-        return await _decide(self.generation, request, trail_of(request.body), key)
+        trail = trail_of(request.body, owner=_owner(key))
+        return await _decide(self.generation, request, trail, key)
 
     async def begin(self, request: ChatRequest, key: ApiKey | None = None) -> Call:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
@@ -86,10 +87,10 @@ class Relay:
         generation = self.generation
         generation.enter()
         try:
-            trail = trail_of(request.body)
+            owner = _owner(key)
+            trail = trail_of(request.body, owner=owner)
             decision = await _decide(generation, request, trail, key)
-            key_id = key.id if key is not None else ""
-            call = Call(request, decision, generation, trail, key_id=key_id, started=started)
+            call = Call(request, decision, generation, trail, key_id=owner, started=started)
             call.decided_s = time.monotonic() - started
             if self._quota is not None:
                 call.hold = await self._quota.reserve(key, call)
@@ -244,6 +245,11 @@ def _within(terms: Terms, asked: Asked, policy: PolicySettings, names: Names) ->
     if asked.model and allowed.models is not None and asked.model not in allowed.models:
         raise AccessError(f"this key may not ask for the model {asked.model!r}")
     return policy.over(names.resolved(terms.policy)).over(allowed)
+
+
+def _owner(key: ApiKey | None) -> str:
+    """Whose a request is; "" where no key is asked for."""
+    return key.id if key is not None else ""
 
 
 async def _decide(
