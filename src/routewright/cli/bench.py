@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from routewright.cli.on import cluster_on, on_options
 from routewright.cli.progress import progress_bar
+from routewright.errors import UsageError
+
+if TYPE_CHECKING:
+    from routewright.bench.pool import Hands
+    from routewright.scale import Cluster
 
 
 @click.command(name="bench")
@@ -51,6 +58,7 @@ from routewright.cli.progress import progress_bar
     "--jobs", type=click.IntRange(min=1), help="Processes; by default one for each processor."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
+@on_options
 def command(
     data: tuple[str, ...],
     models: str | None,
@@ -63,6 +71,8 @@ def command(
     out: Path,
     jobs: int | None,
     as_json: bool,
+    on: str | None,
+    workers: int | None,
 ) -> None:
     """Compare routers on data sets, each parted in up to four ways.
 
@@ -78,19 +88,23 @@ def command(
     # With --router alone, the others aren't meant.
     default = click.get_current_context().get_parameter_source("routers")
     alone = files and default is ParameterSource.DEFAULT
-    done = bench(
-        data,
-        "" if alone else routers,
-        out=out,
-        files=files,
-        models=_listed(models),
-        regimes=_listed(regimes),
-        seeds=seeds,
-        holdout=holdout,
-        replicates=replicates,
-        jobs=jobs,
-        watch=progress_bar,
-    )
+    if on is not None and jobs is not None:
+        raise UsageError("--jobs are processes of this machine; with --on give --workers")
+    with cluster_on(on, workers) as cluster:
+        done = bench(
+            data,
+            "" if alone else routers,
+            out=out,
+            files=files,
+            models=_listed(models),
+            regimes=_listed(regimes),
+            seeds=seeds,
+            holdout=holdout,
+            replicates=replicates,
+            jobs=jobs,
+            hands=_hands(cluster),
+            watch=progress_bar,
+        )
     if as_json:
         click.echo(json.dumps(done.board.to_dict()))
     else:
@@ -101,6 +115,14 @@ def command(
         click.echo(f"report: {done.report}", err=True)
     if done.failed:
         sys.exit(1)
+
+
+def _hands(cluster: Cluster | None) -> Hands | None:
+    if cluster is None:
+        return None
+    from routewright.scale import ClusterHands
+
+    return ClusterHands(cluster)
 
 
 def _listed(told: str | None) -> list[str] | None:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import click
 
+from routewright.cli.on import each_step, on_options
+
 
 @click.command(name="import")
 @click.argument("format")
@@ -33,6 +35,7 @@ import click
     "--rename", multiple=True, metavar="OLD=NEW", help="The log's name of a model, and yours."
 )
 @click.option("--config", type=click.Path(path_type=Path), help="routewright.toml, for prices.")
+@on_options
 def command(
     format: str,
     path: Path,
@@ -46,6 +49,8 @@ def command(
     country: str,
     rename: tuple[str, ...],
     config: Path | None,
+    on: str | None,
+    workers: int | None,
 ) -> None:
     """Read the log at PATH into a folder that collect takes.
 
@@ -69,16 +74,19 @@ def command(
         seed=seed,
         rename=dict(_pair(given) for given in rename),
     )
-    manifest = import_log(
-        source,
-        name,
-        log_format(name),
-        out,
-        steps=steps,
-        encoder=make(encoder, seed=seed),
-        models=list((known_models() | {model.name: model for model in settings.pool()}).values()),
-        on_step=lambda step: click.echo(f"{step} ...", err=True),
-    )
+    models = known_models() | {model.name: model for model in settings.pool()}
+    with each_step(on, workers) as each:
+        manifest = import_log(
+            source,
+            name,
+            log_format(name),
+            out,
+            steps=steps,
+            encoder=make(encoder, seed=seed),
+            models=list(models.values()),
+            on_step=lambda step: click.echo(f"{step} ...", err=True),
+            each=each,
+        )
     _print(manifest, out)
 
 

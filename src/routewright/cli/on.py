@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from routewright.config import Settings
+    from routewright.data.each import Each
     from routewright.protocols import Provider
     from routewright.scale import Cluster
 
@@ -47,6 +48,24 @@ def cluster_on(on: str | None, workers: int | None) -> AbstractContextManager[Cl
     from routewright.scale import open_cluster
 
     return open_cluster(on, workers)
+
+
+@contextmanager
+def each_step(on: str | None, workers: int | None) -> Generator[Each]:
+    """Who does a stage's steps over single rows: this process, or the cluster's workers.
+
+    Raises:
+        UsageError: workers without a cluster.
+    """
+    with cluster_on(on, workers) as cluster:
+        if cluster is None:
+            from routewright.data.each import here
+
+            yield here
+        else:
+            from routewright.scale import each_on
+
+            yield each_on(cluster)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ Time and memory grow with the number of texts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data.duplicates import find_duplicates, normalise
+from routewright.data.each import Each, here
 from routewright.data.shingles import COMMON, sketchable
 from routewright.errors import require
 
@@ -35,12 +37,13 @@ Rows = NDArray[np.intp]
 Keys = NDArray[np.uint64]
 
 
-def near_clusters(texts: Sequence[str], *, whole: int = WHOLE) -> Rows:
+def near_clusters(texts: Sequence[str], *, whole: int = WHOLE, each: Each = here) -> Rows:
     """The first row of each text's cluster (n,), its own where it has no near duplicate.
 
     Args:
         texts: read several times, in order and by row; they may be on disk.
         whole: up to so many are compared all with all.
+        each: who does the steps that look at one text, or at one batch.
 
     Raises:
         MissingExtraError: scipy is not installed.
@@ -49,10 +52,16 @@ def near_clusters(texts: Sequence[str], *, whole: int = WHOLE) -> Rows:
     if len(texts) <= whole:
         return _firsts(everything, list(texts))
     clusters = everything.copy()
-    bands, runs, owners = _sketches(texts, _common_lines(texts))
-    for rows in _batches(_components(bands, runs, owners), bands[:, 0]):
-        clusters[rows] = _firsts(rows, [texts[int(row)] for row in rows])
+    bands, runs, owners = _sketches(texts, _common_lines(texts, each), each)
+    batches = _batches(_components(bands, runs, owners), bands[:, 0])
+    families = ((rows, [texts[int(row)] for row in rows]) for rows in batches)
+    for rows, firsts in each(_compared, families, batch=1):
+        clusters[rows] = firsts
     return clusters
+
+
+def _compared(families: Sequence[tuple[Rows, list[str]]]) -> list[tuple[Rows, Rows]]:
+    return [(rows, _firsts(rows, texts)) for rows, texts in families]
 
 
 def _firsts(rows: Rows, texts: list[str]) -> Rows:
@@ -63,11 +72,15 @@ def _firsts(rows: Rows, texts: list[str]) -> Rows:
     return least[number]
 
 
-def _common_lines(texts: Sequence[str]) -> NDArray[np.uint32]:
+def _common_lines(texts: Sequence[str], each: Each) -> NDArray[np.uint32]:
     """Digests of lines that more than a few texts hold, sorted: instructions, worked examples."""
-    parts = [np.unique(_line_digests(_lines(text))) for text in texts]
+    parts = list(each(_different_lines, texts))
     digests, counts = np.unique(np.concatenate(parts), return_counts=True)
     return digests[counts > COMMON]
+
+
+def _different_lines(texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+    return [np.unique(_line_digests(_lines(text))) for text in texts]
 
 
 def _lines(text: str) -> list[str]:
@@ -90,28 +103,35 @@ def _without(text: str, common: NDArray[np.uint32]) -> str:
 
 
 def _sketches(
-    texts: Sequence[str], common: NDArray[np.uint32]
+    texts: Sequence[str], common: NDArray[np.uint32], each: Each
 ) -> tuple[Keys, Keys, NDArray[np.int32]]:
     """Of each text its bands' keys (n, BANDS), and of all long runs hash and owner (k,)."""
+    bands = np.zeros((len(texts), BANDS), dtype=np.uint64)
+    runs: list[Keys] = []
+    for row, (keys, sampled) in enumerate(each(partial(_sketched, common), texts)):
+        # A text without a word is nobody's twin.
+        bands[row] = np.uint64(row) if keys is None else keys
+        runs.append(sampled)
+    counts = np.array([len(sampled) for sampled in runs], dtype=np.int64)
+    owners = np.repeat(np.arange(len(texts), dtype=np.int32), counts)
+    return bands, np.concatenate(runs), owners
+
+
+def _sketched(common: NDArray[np.uint32], texts: Sequence[str]) -> list[tuple[Keys | None, Keys]]:
+    """Of each text its bands' keys (BANDS,), None without a word, and a sample of its long runs."""
     rng = np.random.default_rng(0)
     factors = rng.integers(1, 1 << 32, BANDS * BAND, dtype=np.uint32) | np.uint32(1)
     shifts = rng.integers(0, 1 << 32, BANDS * BAND, dtype=np.uint32)
     mixers = rng.integers(1, 1 << 63, BAND, dtype=np.uint64) | np.uint64(1)
-    bands = np.zeros((len(texts), BANDS), dtype=np.uint64)
-    runs: list[Keys] = []
-    counts = np.zeros(len(texts), dtype=np.int64)
-    for row, text in enumerate(texts):
+    told: list[tuple[Keys | None, Keys]] = []
+    for text in texts:
         grams, long = sketchable(normalise(_without(text, common)))
+        keys = None
         if len(grams):
             least = (grams.astype(np.uint32)[:, None] * factors + shifts).min(axis=0)
-            bands[row] = (least.reshape(BANDS, BAND).astype(np.uint64) * mixers).sum(axis=1)
-        else:
-            bands[row] = np.uint64(row)  # a text without a word is nobody's twin
-        sampled = long[long % RUN_SHARE == 0]
-        runs.append(sampled)
-        counts[row] = len(sampled)
-    owners = np.repeat(np.arange(len(texts), dtype=np.int32), counts)
-    return bands, np.concatenate(runs), owners
+            keys = (least.reshape(BANDS, BAND).astype(np.uint64) * mixers).sum(axis=1)
+        told.append((keys, long[long % RUN_SHARE == 0]))
+    return told
 
 
 def _components(bands: Keys, runs: Keys, owners: NDArray[np.int32]) -> Rows:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from routewright.scale.cluster import Cluster, open_cluster
 from routewright.scale.crew import Crew, RemoteProvider, remote_providers
-from routewright.scale.steps import map_in_order
+from routewright.scale.fitting import ClusterHands
+from routewright.scale.steps import each_on, map_in_order
 from routewright.scale.verify import verify_rows_on
 
 __all__ = [
     "Cluster",
+    "ClusterHands",
     "Crew",
     "RemoteProvider",
+    "each_on",
     "map_in_order",
     "open_cluster",
     "remote_providers",

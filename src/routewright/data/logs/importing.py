@@ -11,8 +11,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from routewright.analysis import analyse
 from routewright.data.duplicates import normalise
+from routewright.data.each import Each, here
 from routewright.data.logs import LogFormat
 from routewright.data.logs.answer_journal import AnswerJournal
 from routewright.data.logs.entry import READING, Dropped, Logged, Reason, Said
@@ -78,6 +80,7 @@ def import_log(
     encoder: Encoder,
     models: Sequence[Model] = (),
     on_step: Step = lambda _: None,
+    each: Each = here,
 ) -> dict[str, Any]:
     """Import a log into a folder, and return the manifest with what was kept and dropped.
 
@@ -92,12 +95,14 @@ def import_log(
         encoder: the one that ``steps`` names, not yet fitted.
         models: with their prices, for answers whose cost the log doesn't tell.
         on_step: told what is being done.
+        each: who does the steps that look at one row; the folder is the same whoever does.
 
     Raises:
         DataError: no log of this format, no prompt in it, or the folder holds something else.
         MissingExtraError: an optional dependency is not installed.
     """
-    scrubber = Scrubber(steps.scrub) if steps.scrub else None
+    if steps.scrub:
+        Scrubber(steps.scrub)  # whether it can be done
     facts = {
         "format": "routewright-import",
         "format_version": 1,
@@ -110,9 +115,9 @@ def import_log(
             return done
         try:
             with Tally(folder.work / DROPPED) as tally, Spool(folder.work / "spool") as spool:
-                run = _Run(folder.work, spool, tally, steps, models)
+                run = _Run(folder.work, spool, tally, steps, models, each)
                 on_step("reading")
-                run.read(source, format, scrubber)
+                run.read(source, format)
                 if not len(spool):
                     raise _nothing(source, name, format, tally)
                 on_step("looking for near duplicates")
@@ -124,21 +129,62 @@ def import_log(
         except DataError:
             folder.abandon()
             raise
-        told = run.told() | {"scrubbed": dict(scrubber.found) if scrubber else {}}
-        return folder.finish(facts, told)
+        return folder.finish(facts, run.told())
+
+
+class _Known(NamedTuple):
+    """A row of the log with all that its own words tell."""
+
+    entry: Logged
+    exact: bytes  # digest of the normalised messages
+    to_the_letter: bytes  # and of the messages as they are
+    history: int  # and of the turns before the last, normalised
+    scrubbed: dict[str, int]  # finds by kind
+
+
+def _known(scrub: str, entries: Sequence[Logged | Dropped]) -> list[_Known | Dropped]:
+    """Rows scrubbed, where asked for, and their digests; rows that were dropped stay so."""
+    return [each if isinstance(each, Dropped) else _know(scrub, each) for each in entries]
+
+
+def _know(scrub: str, entry: Logged) -> _Known:
+    found: dict[str, int] = {}
+    if scrub:
+        scrubber = Scrubber(scrub)
+        entry, found = scrubber.entry(entry), dict(scrubber.found)
+    return _Known(
+        entry,
+        digest(entry.messages, normalise),
+        digest(entry.messages, str),
+        number(digest(history(entry.messages), normalise)),
+        found,
+    )
+
+
+def _told(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Language and task of each text, by the built-in analysis."""
+    analyses = [analyse(text) for text in texts]
+    return [(analysis.language, analysis.task) for analysis in analyses]
 
 
 class _Run:
     """One import between its passes; lists hold an item for each different prompt."""
 
     def __init__(
-        self, work: Path, spool: Spool, tally: Tally, steps: Steps, models: Sequence[Model]
+        self,
+        work: Path,
+        spool: Spool,
+        tally: Tally,
+        steps: Steps,
+        models: Sequence[Model],
+        each: Each,
     ) -> None:
         self.work = work
         self.spool = spool
         self.tally = tally
         self.steps = steps
         self.models = {model.name: model for model in models}
+        self.each = each
         self.ids: list[str] = []
         self.identical = array("Q")  # digests of the messages to the letter
         self.histories = array("Q")  # and of the turns before the last, normalised
@@ -147,36 +193,36 @@ class _Run:
         self.first = np.empty(0, dtype=np.intp)
         self.languages: list[str] = []
         self.tasks: list[str] = []
+        self.scrubbed: Counter[str] = Counter()
         self.counts: dict[str, Any] = {}
 
-    def read(self, source: Source, format: LogFormat, scrubber: Scrubber | None) -> None:
+    def read(self, source: Source, format: LogFormat) -> None:
         """Every row into the spool, or to the dropped ones."""
         rows: dict[bytes, int] = {}
         named: set[str] = set()
-        for entry in format.read(source):
-            if isinstance(entry, Dropped):
-                self.tally.row(entry)
+        for known in self.each(partial(_known, self.steps.scrub), format.read(source)):
+            if isinstance(known, Dropped):
+                self.tally.row(known)
                 continue
-            for lost in entry.lost:
+            self.scrubbed.update(known.scrubbed)
+            for lost in known.entry.lost:
                 self.tally.answer(lost)
-            clean = scrubber.entry(entry) if scrubber else entry
-            exact = digest(clean.messages, normalise)
-            row = rows.setdefault(exact, len(self.ids))
+            row = rows.setdefault(known.exact, len(self.ids))
             if row < len(self.ids):
-                self._repeat(clean, row)
-            elif clean.prompt_id in named:
-                del rows[exact]
-                self._drop(clean, Reason.ID_TAKEN, "its id names another prompt already")
+                self._repeat(known, row)
+            elif known.entry.prompt_id in named:
+                del rows[known.exact]
+                self._drop(known.entry, Reason.ID_TAKEN, "its id names another prompt already")
             else:
-                self._add(clean)
+                self._add(known)
                 named.add(self.ids[-1])
 
-    def _add(self, entry: Logged) -> None:
-        to_the_letter = digest(entry.messages, str)
-        id = entry.prompt_id.strip() or f"log-{to_the_letter.hex()}"
+    def _add(self, known: _Known) -> None:
+        entry = known.entry
+        id = entry.prompt_id.strip() or f"log-{known.to_the_letter.hex()}"
         self.ids.append(id)
-        self.identical.append(number(to_the_letter))
-        self.histories.append(number(digest(history(entry.messages), normalise)))
+        self.identical.append(number(known.to_the_letter))
+        self.histories.append(known.history)
         self.copies.append(1)
         prompt = Prompt(
             id=id,
@@ -190,10 +236,11 @@ class _Run:
         )
         self.spool.append(Spooled(entry.place, prompt, entry.answers))
 
-    def _repeat(self, entry: Logged, row: int) -> None:
+    def _repeat(self, known: _Known, row: int) -> None:
         """A prompt that is there: answers to the very same words are answers to it."""
+        entry = known.entry
         self.copies[row] += 1
-        if entry.answers and number(digest(entry.messages, str)) == self.identical[row]:
+        if entry.answers and number(known.to_the_letter) == self.identical[row]:
             self.more.append((row, entry.place, entry.answers))
             entry = msgspec.structs.replace(entry, answers=())
         self._drop(entry, Reason.DUPLICATE, kept=self.ids[row])
@@ -207,17 +254,16 @@ class _Run:
 
     def merge_near(self) -> None:
         """Find the row that stands for each: alike in the last turn after the same history."""
-        clusters = near_clusters(self.spool.texts())
+        clusters = near_clusters(self.spool.texts(), each=self.each)
         pairs = np.stack([clusters.astype(np.uint64), np.asarray(self.histories, dtype=np.uint64)])
         _, first, member = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
         self.first = first[member.reshape(-1)].astype(np.intp)
 
     def tell(self) -> None:
-        """Language and task of every prompt, by the built-in analysis."""
-        for text in self.spool.texts():
-            analysis = analyse(text)
-            self.languages.append(analysis.language)
-            self.tasks.append(analysis.task)
+        """Language and task of every prompt."""
+        for language, task in self.each(_told, self.spool.texts()):
+            self.languages.append(language)
+            self.tasks.append(task)
 
     def choose(self, encoder: Encoder) -> Rows:
         """The rows to write, in order."""
@@ -230,7 +276,10 @@ class _Run:
             return rows
         languages = [self.languages[int(row)] for row in rows]
         texts = self.spool.texts(rows.tolist())
-        return rows[representative(texts, languages, size, encoder, seed=self.steps.seed)]
+        drawn = representative(
+            texts, languages, size, encoder, seed=self.steps.seed, each=self.each
+        )
+        return rows[drawn]
 
     def write(self, rows: Rows) -> None:
         """The files of the folder; what is not among ``rows`` is dropped."""
@@ -294,6 +343,7 @@ class _Run:
             "languages": self.counts["languages"],
             "tasks": self.counts["tasks"],
             "models": self.counts["models"],
+            "scrubbed": dict(self.scrubbed),
         }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from routewright.data.each import Each, here
 from routewright.errors import require
 from routewright.protocols import Encoder
 
@@ -20,7 +22,13 @@ Rows = NDArray[np.intp]
 
 
 def representative(
-    texts: Sequence[str], languages: Sequence[str], size: int, encoder: Encoder, *, seed: int = 0
+    texts: Sequence[str],
+    languages: Sequence[str],
+    size: int,
+    encoder: Encoder,
+    *,
+    seed: int = 0,
+    each: Each = here,
 ) -> Rows:
     """Rows of a sample in which every cluster has its share of the prompts, in order (size,).
 
@@ -34,6 +42,7 @@ def representative(
         size: how many to draw; all where there are no more.
         encoder: not yet fitted.
         seed: the same seed draws the same rows.
+        each: who encodes, once the clusters are known.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -41,7 +50,7 @@ def representative(
     if size >= len(texts):
         return np.arange(len(texts), dtype=np.intp)
     rng = np.random.default_rng(seed)
-    strata = _strata(texts, languages, encoder, min(CLUSTERS, size), rng, seed)
+    strata = _strata(texts, languages, encoder, min(CLUSTERS, size), rng, seed, each)
     drawn = [
         rng.choice(np.flatnonzero(strata == stratum), count, replace=False)
         for stratum, count in enumerate(shares(np.bincount(strata), size))
@@ -66,21 +75,25 @@ def _strata(
     clusters: int,
     rng: np.random.Generator,
     seed: int,
+    each: Each,
 ) -> Rows:
     fitted = np.sort(rng.choice(len(texts), min(_FITTED, len(texts)), replace=False))
     some = [texts[int(row)] for row in fitted]
     encoder = encoder.fit(some)
     centres = _centres(encoder.encode(some), clusters, seed)
-    labels = np.empty(len(texts), dtype=np.intp)
     known = {language: number for number, language in enumerate(sorted(set(languages)))}
-    for start, batch in _batches(texts):
-        vectors = encoder.encode(batch)
-        # The nearest centre: |v - c|² less |v|², halved.
-        nearest = (0.5 * (centres**2).sum(axis=1) - vectors @ centres.T).argmin(axis=1)
-        spoken = languages[start : start + len(batch)]
-        own = np.array([len(centres) + known[language] for language in spoken], dtype=np.intp)
-        labels[start : start + len(batch)] = np.where(vectors.any(axis=1), nearest, own)
-    return labels
+    own = np.array([len(centres) + known[language] for language in languages], dtype=np.intp)
+    found = each(partial(_nearest, encoder, centres), texts, batch=_AT_A_TIME)
+    nearest = np.fromiter(found, dtype=np.intp, count=len(texts))
+    return np.where(nearest >= 0, nearest, own)
+
+
+def _nearest(encoder: Encoder, centres: NDArray[np.float32], texts: Sequence[str]) -> list[int]:
+    """The nearest centre of each text, -1 where the encoder has no vector for it."""
+    vectors = encoder.encode(texts)
+    # |v - c|² less |v|², halved.
+    nearest = (0.5 * (centres**2).sum(axis=1) - vectors @ centres.T).argmin(axis=1)
+    return np.where(vectors.any(axis=1), nearest, -1).tolist()
 
 
 def _centres(vectors: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.float32]:
@@ -95,8 +108,3 @@ def _centres(vectors: NDArray[np.float32], clusters: int, seed: int) -> NDArray[
             n_clusters=min(clusters, different), batch_size=2_048, n_init=1, random_state=seed
         ).fit(some)
     return np.asarray(fitted.cluster_centers_, dtype=np.float32)
-
-
-def _batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    for start in range(0, len(texts), _AT_A_TIME):
-        yield start, list(texts[start : start + _AT_A_TIME])
