@@ -140,6 +140,8 @@ class Upstream:
                 await _send(writer, json.dumps(body).encode(), step.status, step.headers)
             case Raw():
                 await _send(writer, step.body, 200, (("content-type", step.content_type),))
+            case Say() if head[0].split(" ")[1].endswith("/embeddings"):
+                await _send(writer, json.dumps(_vectors(request)).encode())
             case Say() if not request.get("stream"):
                 await asyncio.sleep(step.gap_s)
                 await _send(writer, json.dumps(_completion(request, step)).encode())
@@ -210,6 +212,18 @@ def _completion(request: dict[str, Any], step: Say) -> dict[str, Any]:
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": _usage(step),
     }
+
+
+def _vectors(request: dict[str, Any]) -> dict[str, Any]:
+    """A vector for each text, or for each list of tokens."""
+    given = request["input"]
+    one = isinstance(given, str) or not given or isinstance(given[0], int)
+    data = [
+        {"object": "embedding", "index": at, "embedding": [0.1, -0.2]}
+        for at in range(1 if one else len(given))
+    ]
+    usage = {"prompt_tokens": 3, "total_tokens": 3}
+    return {"object": "list", "data": data, "model": f"{request['model']}-2026", "usage": usage}
 
 
 def _events(request: dict[str, Any], step: Say) -> list[bytes]:

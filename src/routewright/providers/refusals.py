@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,6 +19,7 @@ from routewright.errors import (
     UpstreamTimeoutError,
 )
 from routewright.redaction import redacted
+from routewright.retry_after import retry_after_s
 from routewright.types import json_object, json_objects
 
 # OpenAI says with the status of a rate limit that there is no credit left.
@@ -65,27 +64,6 @@ def refusal(
     return UpstreamError(message, maybe_paid=False)
 
 
-def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds to wait: ``retry-after-ms``, or ``retry-after`` in seconds or as an HTTP date.
-
-    A date that has passed means 0; what is neither means nothing was asked for.
-    """
-    given = {key.lower(): value.strip() for key, value in headers.items()}
-    milliseconds = _seconds(given.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = given.get("retry-after", "")
-    seconds = _seconds(text)
-    if seconds is not None or not text:
-        return seconds
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)  # "-0000": UTC whose zone is not known
-    return max((at - (now or datetime.now(UTC))).total_seconds(), 0.0)
-
-
 def error_text(decoded: object) -> str:
     """The message of an error object in any of its shapes, on one line, keys masked."""
     held = json_object(decoded) or {}
@@ -103,14 +81,6 @@ def _decoded(raw: bytes) -> dict[str, Any] | None:
         return None
     # Gemini's streams answer with a list of one.
     return json_object(decoded) or next(iter(json_objects(decoded)), None)
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _error(decoded: object) -> dict[str, object]:

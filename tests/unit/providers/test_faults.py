@@ -22,7 +22,7 @@ from routewright.providers.endpoint import EventSplitter
 from routewright.providers.gemini import GeminiProvider
 from routewright.providers.openai import OpenAIProvider
 from routewright.providers.presets import find_preset
-from routewright.providers.refusals import retry_after_s
+from routewright.retry_after import retry_after_s
 from routewright.types import Model, Price
 from tests.fakes.dialects import Events, Whole, dialect, sse
 

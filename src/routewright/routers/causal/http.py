@@ -13,7 +13,7 @@ from __future__ import annotations
 import http.client
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from routewright.errors import (
     UpstreamLimitError,
     UpstreamTimeoutError,
 )
+from routewright.retry_after import retry_after_s
 
 ENDPOINT = "ROUTEWRIGHT_CAUSAL_ENDPOINT"
 KEY = "ROUTEWRIGHT_CAUSAL_KEY"
@@ -114,7 +115,7 @@ class Endpoint:
         finally:
             connection.close()
         if answer.status != 200:
-            raise self._refused(answer.status, answer.getheader("retry-after"), raw)
+            raise self._refused(answer.status, dict(answer.headers), raw)
         if len(raw) > _MOST_BYTES:
             raise UpstreamError(f"{self._name}: an answer of more than {_MOST_BYTES} bytes")
         try:
@@ -122,10 +123,10 @@ class Endpoint:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise UpstreamError(f"{self._name}: its answer is no JSON object") from error
 
-    def _refused(self, status: int, retry_after: str | None, raw: bytes) -> Exception:
+    def _refused(self, status: int, headers: Mapping[str, str], raw: bytes) -> Exception:
         why = " ".join(raw[:300].decode("utf-8", "replace").split())
         told = f"{self._name}: HTTP {status} {why}".strip()
-        pause = float(retry_after) if retry_after and retry_after.isdecimal() else None
+        pause = retry_after_s(headers)
         if status == 429:
             return _PassingError(UpstreamLimitError(told, retry_after_s=pause), pause)
         if status >= 500:

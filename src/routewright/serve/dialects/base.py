@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -74,6 +74,12 @@ class Translation:
     def only(self, field: str) -> None:
         """The field can be said in its own dialect alone."""
         self._only = self._only or field
+
+    def only_beside(self, taken: Collection[str]) -> None:
+        """All that says something and is not among these."""
+        for field, value in self.body.items():
+            if field not in taken and value is not None:
+                self.only(field)
 
     def dropped(self, field: str) -> None:
         """The field is left out elsewhere, because it changes how an answer comes, not what."""

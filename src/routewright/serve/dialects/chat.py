@@ -9,6 +9,7 @@ import msgspec
 
 from routewright.errors import RoutewrightError, UpstreamError, error_object
 from routewright.serve.call import TRUNCATED, Call
+from routewright.serve.dialects.writing import Passing
 from routewright.serve.wire import ChatRequest, chat_request
 
 
@@ -27,26 +28,14 @@ class Chat:
         del call
         return answer
 
-    def writer(self, call: Call) -> ChatWriter:
+    def writer(self, call: Call) -> Passing:
         """Passes events on."""
         del call
-        return ChatWriter()
+        return Passing(broke)
 
     def error(self, error: RoutewrightError) -> dict[str, Any]:
         """OpenAI's error object."""
         return error_object(error)
-
-
-class ChatWriter:
-    """Events as they came; see ``base.Writer``."""
-
-    def event(self, event: bytes) -> bytes:
-        """The event itself."""
-        return event
-
-    def broke(self, error: RoutewrightError) -> bytes:
-        """An error object as the last event, and no ``[DONE]``."""
-        return b"data: %b\n\n" % msgspec.json.encode(broken(error))
 
 
 def broken(error: RoutewrightError) -> dict[str, Any]:
@@ -55,3 +44,8 @@ def broken(error: RoutewrightError) -> dict[str, Any]:
     if type(error) is UpstreamError:
         told["error"]["code"] = TRUNCATED
     return told
+
+
+def broke(error: RoutewrightError) -> bytes:
+    """An error object as the last event, and no ``[DONE]``."""
+    return b"data: %b\n\n" % msgspec.json.encode(broken(error))

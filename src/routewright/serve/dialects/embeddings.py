@@ -8,7 +8,8 @@ from typing import Any, cast
 from routewright.errors import RoutewrightError, error_object
 from routewright.serve.call import Call
 from routewright.serve.dialects.base import Translation, refuse, text
-from routewright.serve.dialects.chat import ChatWriter
+from routewright.serve.dialects.chat import broke
+from routewright.serve.dialects.writing import Passing
 from routewright.serve.wire import ChatRequest
 
 
@@ -35,10 +36,10 @@ class Embeddings:
         del call
         return answer
 
-    def writer(self, call: Call) -> ChatWriter:
+    def writer(self, call: Call) -> Passing:
         """Nothing is ever streamed."""
         del call
-        return ChatWriter()
+        return Passing(broke)
 
     def error(self, error: RoutewrightError) -> dict[str, Any]:
         """OpenAI's error object."""

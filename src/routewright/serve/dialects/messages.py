@@ -21,6 +21,7 @@ from routewright.errors import RoutewrightError
 from routewright.serve.call import Call
 from routewright.serve.dialects.base import (
     Translation,
+    Writer,
     given,
     object_,
     objects,
@@ -31,11 +32,12 @@ from routewright.serve.dialects.base import (
 )
 from routewright.serve.dialects.messages_answer import (
     MessagesWriter,
-    NativeWriter,
+    broke,
     enables_thinking,
     error_object,
     message,
 )
+from routewright.serve.dialects.writing import Passing
 from routewright.serve.wire import ChatRequest
 from routewright.types import json_objects
 
@@ -90,18 +92,16 @@ class Messages:
             told.only("service_tier")
         if enables_thinking(body):
             told.dropped("thinking")
-        for field, value in told.body.items():
-            if field not in _TAKEN and value is not None:
-                told.only(field)
+        told.only_beside(_TAKEN)
         return told.request(self.name, chat, _without_our_thinking(told.body))
 
     def whole(self, call: Call, answer: dict[str, Any]) -> dict[str, Any]:
         """The message of an answer."""
         return answer if call.native else message(call, answer)
 
-    def writer(self, call: Call) -> MessagesWriter | NativeWriter:
+    def writer(self, call: Call) -> Writer:
         """Writes the events of a message."""
-        return NativeWriter() if call.native else MessagesWriter(call)
+        return Passing(broke) if call.native else MessagesWriter(call)
 
     def error(self, error: RoutewrightError) -> dict[str, Any]:
         """Anthropic's error object."""

@@ -11,8 +11,8 @@ from routewright.errors import RoutewrightError
 from routewright.providers.usage import usage_of
 from routewright.serve.call import Call
 from routewright.serve.dialects.base import sse
-from routewright.serve.dialects.parts import Part, Parts, Step, parts_of
-from routewright.serve.stream import TERMINAL, event_object
+from routewright.serve.dialects.parts import Part, Step, parts_of
+from routewright.serve.dialects.writing import ChunkWriter
 from routewright.types import JsonObject, json_object, json_objects
 
 # Why an answer ended, in Anthropic's words; what is not known ended by itself.
@@ -130,53 +130,24 @@ def _usage(given: object) -> dict[str, Any]:
     }
 
 
-class NativeWriter:
-    """Passes the events of a provider that speaks the dialect on; see ``base.Writer``."""
-
-    def event(self, event: bytes) -> bytes:
-        """The event as it came."""
-        return event
-
-    def broke(self, error: RoutewrightError) -> bytes:
-        """An error event."""
-        return sse(error_object(error))
+def broke(error: RoutewrightError) -> bytes:
+    """The event that tells that an answer broke off."""
+    return sse(error_object(error))
 
 
-class MessagesWriter:
+class MessagesWriter(ChunkWriter):
     """Chat chunks → the events of a message; see ``base.Writer``."""
 
     def __init__(self, call: Call) -> None:
+        super().__init__()
         self._call = call
-        self._parts = Parts()
-        self._begun = False
-        self._choice: dict[str, Any] = {}
-        self._usage: object = None
         self._index: dict[int, int] = {}  # part → block
-
-    def event(self, event: bytes) -> bytes:
-        """The events that a chunk becomes."""
-        if (last := event.rstrip()).endswith(TERMINAL):
-            return self._begin() + self._end(comment=last.removesuffix(TERMINAL))
-        chunk = event_object(event)
-        if chunk is None:
-            return event if event.startswith(b":") else b""
-        self._usage = chunk.get("usage") or self._usage
-        told = [self._begin()]
-        for choice in json_objects(chunk.get("choices")):
-            if choice.get("index", 0) != 0:
-                continue
-            self._choice |= {k: v for k, v in choice.items() if k != "delta" and v is not None}
-            told.append(self._steps(self._parts.add(json_object(choice.get("delta")) or {})))
-        return b"".join(told)
 
     def broke(self, error: RoutewrightError) -> bytes:
         """An error event."""
-        return sse(error_object(error))
+        return broke(error)
 
-    def _begin(self) -> bytes:
-        if self._begun:
-            return b""
-        self._begun = True
+    def _start(self) -> bytes:
         head: dict[str, Any] = {
             **_head(self._call),
             "content": [],
@@ -187,20 +158,13 @@ class MessagesWriter:
         return sse({"type": "message_start", "message": {**head, "usage": usage}})
 
     def _end(self, comment: bytes) -> bytes:
-        told = self._steps(self._parts.end())
         delta = _stop(self._choice, self._parts.parts)
-        told += sse({"type": "message_delta", "delta": delta, "usage": _usage(self._usage)})
+        told = sse({"type": "message_delta", "delta": delta, "usage": _usage(self._usage)})
         return told + comment + sse({"type": "message_stop"})
 
-    def _steps(self, steps: Iterable[Step]) -> bytes:
-        told: list[bytes] = []
-        for step in steps:
-            if step.part.kind == "reasoning" and not _expects_thinking(self._call):
-                continue
-            told.append(self._step(step))
-        return b"".join(told)
-
     def _step(self, step: Step) -> bytes:
+        if step.part.kind == "reasoning" and not _expects_thinking(self._call):
+            return b""
         index = self._index.setdefault(step.part.number, len(self._index))
         match step.what:
             case "open":

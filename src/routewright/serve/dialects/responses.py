@@ -19,6 +19,7 @@ from routewright.errors import RoutewrightError, error_object
 from routewright.serve.call import Call
 from routewright.serve.dialects.base import (
     Translation,
+    Writer,
     given,
     object_,
     objects,
@@ -27,7 +28,8 @@ from routewright.serve.dialects.base import (
     text,
     whole_number,
 )
-from routewright.serve.dialects.responses_answer import NativeWriter, ResponsesWriter, response
+from routewright.serve.dialects.responses_answer import ResponsesWriter, broke, response
+from routewright.serve.dialects.writing import Passing
 from routewright.serve.wire import ChatRequest
 
 _SAME = (  # fields with one name and meaning in both
@@ -43,14 +45,15 @@ _SAME = (  # fields with one name and meaning in both
     "top_p",
     "user",
 )
+_KEPT = ("previous_response_id", "conversation", "prompt", "background", "store")
 _TAKEN = {
     *_SAME,
+    *_KEPT,
     "include",
     "input",
     "instructions",
     "max_output_tokens",
     "reasoning",
-    "store",
     "stream_options",
     "text",
     "tool_choice",
@@ -58,7 +61,6 @@ _TAKEN = {
     "top_logprobs",
     "truncation",
 }
-_KEPT = ("previous_response_id", "conversation", "prompt", "background", "store")
 _ROLES = ("user", "assistant", "system", "developer")
 
 
@@ -90,9 +92,7 @@ class Responses:
             chat["max_tokens"] = whole_number(body["max_output_tokens"], "max_output_tokens")
         if body.get("truncation") not in (None, "disabled"):
             told.only("truncation")
-        for field, value in told.body.items():
-            if field not in _TAKEN and field not in _KEPT and value is not None:
-                told.only(field)
+        told.only_beside(_TAKEN)
         # OpenAI keeps what does not say otherwise.
         return told.request(self.name, chat, {**told.body, "store": False})
 
@@ -100,9 +100,9 @@ class Responses:
         """The response object of an answer."""
         return answer if call.native else response(call, answer)
 
-    def writer(self, call: Call) -> ResponsesWriter | NativeWriter:
+    def writer(self, call: Call) -> Writer:
         """Writes the events of a response."""
-        return NativeWriter() if call.native else ResponsesWriter(call)
+        return Passing(broke) if call.native else ResponsesWriter(call)
 
     def error(self, error: RoutewrightError) -> dict[str, Any]:
         """OpenAI's error object."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from routewright.errors import RoutewrightError
@@ -11,8 +10,8 @@ from routewright.providers.usage import usage_of
 from routewright.serve.call import Call
 from routewright.serve.dialects.base import given, sse
 from routewright.serve.dialects.chat import broken
-from routewright.serve.dialects.parts import Part, Parts, Step, parts_of
-from routewright.serve.stream import TERMINAL, event_object
+from routewright.serve.dialects.parts import Part, Step, parts_of
+from routewright.serve.dialects.writing import ChunkWriter
 from routewright.types import JsonObject, json_object, json_objects
 
 # Why an answer ended early, in the words of this dialect.
@@ -128,67 +127,28 @@ class Items:
                 return {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
 
 
-class NativeWriter:
-    """Passes the events of a provider that speaks the dialect on; see ``base.Writer``."""
-
-    def event(self, event: bytes) -> bytes:
-        """The event as it came."""
-        return event
-
-    def broke(self, error: RoutewrightError) -> bytes:
-        """An error event."""
-        return _error_event(error, 0)
-
-
-class ResponsesWriter:
+class ResponsesWriter(ChunkWriter):
     """Chat chunks → the events of a response; see ``base.Writer``."""
 
     def __init__(self, call: Call) -> None:
-        self._call = call
+        super().__init__()
         self._head = _head(call)
         self._items = Items(call.decision.id)
-        self._parts = Parts()
-        self._begun = False
-        self._choice: dict[str, Any] = {}
-        self._usage: object = None
         self._number = 0
-
-    def event(self, event: bytes) -> bytes:
-        """The events that a chunk becomes."""
-        if (last := event.rstrip()).endswith(TERMINAL):
-            return self._begin() + self._end(comment=last.removesuffix(TERMINAL))
-        chunk = event_object(event)
-        if chunk is None:
-            return event if event.startswith(b":") else b""
-        self._usage = chunk.get("usage") or self._usage
-        told = [self._begin()]
-        for choice in json_objects(chunk.get("choices")):
-            if choice.get("index", 0) != 0:
-                continue
-            self._choice |= {k: v for k, v in choice.items() if k != "delta" and v is not None}
-            told.append(self._steps(self._parts.add(json_object(choice.get("delta")) or {})))
-        return b"".join(told)
 
     def broke(self, error: RoutewrightError) -> bytes:
         """An error event."""
-        return _error_event(error, self._number)
+        return broke(error, self._number)
 
-    def _begin(self) -> bytes:
-        if self._begun:
-            return b""
-        self._begun = True
+    def _start(self) -> bytes:
         kinds = ("response.created", "response.in_progress")
         return b"".join(self._tell(kind, response=self._head) for kind in kinds)
 
     def _end(self, comment: bytes) -> bytes:
-        told = self._steps(self._parts.end())
         ended = _ended(self._choice, self._usage)
         output = [self._items.whole(self._items.place(p), p) for p in self._parts.parts]
         whole = {**self._head, **ended, "output": output}
-        return told + comment + self._tell(f"response.{ended['status']}", response=whole)
-
-    def _steps(self, steps: Iterable[Step]) -> bytes:
-        return b"".join(self._step(step) for step in steps)
+        return comment + self._tell(f"response.{ended['status']}", response=whole)
 
     def _step(self, step: Step) -> bytes:
         part = step.part
@@ -249,8 +209,11 @@ _WORDS = {
 }
 
 
-def _error_event(error: RoutewrightError, number: int) -> bytes:
-    """What the API sends, in the place it documents and in the one its client looks at."""
+def broke(error: RoutewrightError, number: int = 0) -> bytes:
+    """The event that tells that an answer broke off.
+
+    It is what the API sends, in the place it documents and in the one its client looks at.
+    """
     told = broken(error)["error"]
     fields = {"code": told["code"], "message": told["message"], "param": told["param"]}
     return sse({"type": "error", "sequence_number": number, **fields, "error": told})
