@@ -30,9 +30,8 @@ def decision(id_: str, seq: int = 1, *, boot: str = "boot", key_id: str = "", **
 
 
 def outcome(id_: str, **more: object) -> OutcomeRow:
-    return OutcomeRow(
-        decision_id=id_, at=time.time(), **{"state": "complete", "model": "cheap", **more}
-    )  # pyright: ignore[reportArgumentType]
+    told = {"at": time.time(), "state": "complete", "model": "cheap", **more}
+    return OutcomeRow(decision_id=id_, **told)  # pyright: ignore[reportArgumentType]
 
 
 def feedback(id_: str, decision_id: str, **more: object) -> FeedbackRow:

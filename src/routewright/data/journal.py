@@ -13,9 +13,11 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 
 _READ_BYTES = 1 << 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_BEGIN = re.compile(rb"[0-9a-f]{8} \{")
+_MOST_BEGINS = 32
 
 
 class Journal:
@@ -129,6 +133,8 @@ class Journal:
     def repair(self) -> list[int]:
         """Move damaged lines to ``NAME.damaged`` and return their numbers, from 1.
 
+        Of two rows with damage where one ends and the next begins, both are kept.
+
         Raises:
             DataError: another process is writing it.
         """
@@ -142,8 +148,10 @@ class Journal:
                 for number, line in enumerate(lines, start=1):
                     if not line.endswith(b"\n") or checked(line) is not None:
                         kept.write(line)
-                    else:
-                        damaged.append((number, line))
+                        continue
+                    whole, rest = salvaged(line)
+                    kept.writelines(whole)
+                    damaged.append((number, rest or line))
                 _flush(kept.fileno())
             if not damaged:
                 mended.unlink()
@@ -271,6 +279,32 @@ def checked(line: bytes) -> bytes | None:
     """The JSON of a line with its end, None where its checksum does not match."""
     data = line[9:-1]
     return data if line[:9] == b"%08x " % zlib.crc32(data) else None
+
+
+def salvaged(line: bytes) -> tuple[list[bytes], bytes]:
+    """The whole rows in a damaged line, each with its end, and what is left of it.
+
+    A damaged end of a line makes one line of two rows, both of which are as they were written. In
+    place of the last one's end, which may be missing, there may be another byte.
+    """
+    whole: list[bytes] = []
+    rest = bytearray()
+    at = 0
+    found = islice(_BEGIN.finditer(line), _MOST_BEGINS)  # a text may hold many that are none
+    starts = [one.start() for one in found]
+    for begin in starts:
+        if begin < at:
+            continue
+        ends = [start - 1 for start in starts if start - 1 > begin]
+        ends += [len(line) - 1, len(line)]
+        for end in ends:
+            row = line[begin:end] + b"\n"
+            if checked(row) is not None:
+                whole.append(row)
+                rest += line[at:begin]
+                at = end + 1
+                break
+    return whole, bytes(rest + line[at:])
 
 
 def _damaged(path: Path, number: int) -> DamagedError:

@@ -143,19 +143,20 @@ class Shipper:
         for path in found:
             # Another worker may have found it ownerless, too, and shipped it.
             with contextlib.suppress(FileNotFoundError):
-                self._ship_segment(path)
-                if ended or path != found[-1]:
+                over = ended or path != found[-1]
+                self._ship_segment(path, ended=over)
+                if over:
                     path.unlink()
                     self._offsets.pop(path, None)
 
-    def _ship_segment(self, path: Path) -> None:
+    def _ship_segment(self, path: Path, *, ended: bool) -> None:
         start = self._offsets.get(path, 0)
         if path.stat().st_size == start:
             return
         rows: list[Row] = []
         bad: list[bytes] = []
         at = start
-        for row, line, at in read_segment(path, start):
+        for row, line, at in read_segment(path, start, ended=ended):
             if row is None:
                 bad.append(line)
             else:

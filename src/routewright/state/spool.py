@@ -23,14 +23,14 @@ from pathlib import Path
 
 import msgspec
 
-from routewright.data.journal import Journal, checked
+from routewright.data.journal import Journal, checked, salvaged
 from routewright.state.rows import BootRow, Row
 
 SEGMENT_BYTES = 4 << 20
-_MARK = struct.Struct("<8sdqq")  # magic, started, last number, 1 once closed
-_MAGIC = b"rwboot1\n"
-_LAST = struct.Struct("<q")
-_LAST_AT, _CLOSED_AT = 16, 24
+_MARK = struct.Struct("<8sdqqd")  # magic, started, last number, 1 once closed, when that was
+_MAGIC = b"rwboot2\n"
+_LAST = struct.Struct("<qqd")
+_LAST_AT = 16
 _decode = msgspec.json.Decoder(Row).decode
 
 
@@ -60,7 +60,7 @@ class Mark:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Written, not only made longer: a hole would find out about a full disk by a signal.
-            os.write(file, _MARK.pack(_MAGIC, time.time(), 0, 0))
+            os.write(file, _MARK.pack(_MAGIC, mark._started, 0, 0, mark._started))
             os.fsync(file)
             mark._map = mmap.mmap(file, _MARK.size)
             fresh.rename(path)
@@ -95,14 +95,14 @@ class Mark:
         """The next decision's number, from 1; noted in shared memory before it is given out."""
         self.last_seq += 1
         if self._map is not None:
-            _LAST.pack_into(self._map, _LAST_AT, self.last_seq)
+            _LAST.pack_into(self._map, _LAST_AT, self.last_seq, 0, time.time())
         return self.last_seq
 
     def end(self) -> None:
         """Say that this life ended well: nothing will be numbered any more."""
         self._clean = True
         if self._map is not None:
-            _LAST.pack_into(self._map, _CLOSED_AT, 1)
+            _LAST.pack_into(self._map, _LAST_AT, self.last_seq, 1, time.time())
             self._map.close()
             self._map = None
 
@@ -128,7 +128,7 @@ class Mark:
         ended = os.fstat(self._file).st_mtime
         if len(raw) < _MARK.size or not raw.startswith(_MAGIC):
             return BootRow(self.boot, ended, ended, 0, clean=False)
-        _, started, last, closed = _MARK.unpack(raw)
+        _, started, last, closed, ended = _MARK.unpack(raw)
         return BootRow(self.boot, started, max(started, ended), last, clean=bool(closed))
 
 
@@ -170,19 +170,28 @@ def segments(folder: Path, boot: str = "*") -> list[Path]:
     return sorted(folder.glob(f"{boot}-[0-9]*.jsonl"))
 
 
-def read_segment(path: Path, start: int = 0) -> Iterator[tuple[Row | None, bytes, int]]:
-    """The whole lines from byte ``start``: each row (None where damaged), its line, its end.
+def read_segment(
+    path: Path, start: int = 0, *, ended: bool = False
+) -> Iterator[tuple[Row | None, bytes, int]]:
+    """The lines from byte ``start``: each row (None for a damaged line), its line, its end.
 
-    A last line without end is a torn one, or one that is being written: it is left out.
+    Whole rows in a damaged line come before it. A last line without end is one that is being
+    written, and is left out; where nobody writes any more (``ended``) it is torn or damaged.
     """
     with path.open("rb", buffering=1 << 20) as file:
         file.seek(start)
         at = start
         for line in file:
-            if not line.endswith(b"\n"):
+            unfinished = not line.endswith(b"\n")
+            if unfinished and not ended:
                 return
             at += len(line)
-            yield _row(line), line, at
+            row = None if unfinished else _row(line)
+            if row is None:
+                for whole in salvaged(line)[0]:
+                    if (found := _row(whole)) is not None:
+                        yield found, whole, at
+            yield row, line, at
 
 
 def search(folder: Path, field: str, value: str) -> Row | None:
