@@ -6,21 +6,7 @@ from typing import cast
 
 from routewright.types import JsonObject, Usage, json_object
 
-# OpenAI's place first; then DeepSeek's, Moonshot's, and what proxies of Anthropic pass on.
-CACHED = (
-    ("prompt_tokens_details", "cached_tokens"),
-    ("prompt_cache_hit_tokens",),
-    ("cached_tokens",),
-    ("num_cached_tokens",),
-    ("cache_read_input_tokens",),
-)
-CACHE_WRITES = (
-    ("prompt_tokens_details", "cache_write_tokens"),
-    ("prompt_tokens_details", "cache_creation_tokens"),
-    ("cache_creation_input_tokens",),
-)
-REASONING = (("completion_tokens_details", "reasoning_tokens"), ("reasoning_tokens",))
-
+_NONE: JsonObject = {}
 BYTES_PER_TOKEN = 4.0  # of English text, in the tokenizers in use; other scripts take more tokens
 
 
@@ -33,21 +19,36 @@ def usage_of(given: object) -> Usage | None:
     wire = json_object(given)
     if wire is None:
         return None
-    read, written = _count(wire, ("prompt_tokens",)), _count(wire, ("completion_tokens",))
-    if read is None or written is None:
+    read, written = wire.get("prompt_tokens"), wire.get("completion_tokens")
+    if type(read) is not int or type(written) is not int or read < 0 or written < 0:
         return None
-    reasoning = _first(wire, REASONING)
+    asked = json_object(wire.get("prompt_tokens_details")) or _NONE
+    answered = json_object(wire.get("completion_tokens_details")) or _NONE
+    reasoning = _first(answered.get("reasoning_tokens"), wire.get("reasoning_tokens"))
     # Most count reasoning within the completion. Where the total says that it comes on top
     # (xAI), it is added: it is billed as output all the same.
-    if reasoning and _count(wire, ("total_tokens",)) == read + written + reasoning:
+    if reasoning and wire.get("total_tokens") == read + written + reasoning:
         written += reasoning
-    cached = min(_first(wire, CACHED), read)
+    # OpenAI's place first; then DeepSeek's, Moonshot's, and what proxies of Anthropic pass on.
+    cached = _first(
+        asked.get("cached_tokens"),
+        wire.get("prompt_cache_hit_tokens"),
+        wire.get("cached_tokens"),
+        wire.get("num_cached_tokens"),
+        wire.get("cache_read_input_tokens"),
+    )
+    cache_write = _first(
+        asked.get("cache_write_tokens"),
+        asked.get("cache_creation_tokens"),
+        wire.get("cache_creation_input_tokens"),
+    )
+    cached = min(cached, read)
     return Usage(
         input_tokens=read,
         output_tokens=written,
         cached_tokens=cached,
         reasoning_tokens=min(reasoning, written),
-        cache_write_tokens=min(_first(wire, CACHE_WRITES), read - cached),
+        cache_write_tokens=min(cache_write, read - cached),
     )
 
 
@@ -80,17 +81,12 @@ def count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _count(wire: JsonObject, path: tuple[str, ...]) -> int | None:
-    value: object = wire
-    for key in path:
-        value = (json_object(value) or {}).get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        return None
-    return value
-
-
-def _first(wire: JsonObject, paths: tuple[tuple[str, ...], ...]) -> int:
-    return next((found for path in paths if (found := _count(wire, path))), 0)
+def _first(*given: object) -> int:
+    """The first of several that is a number of tokens; 0 where none is."""
+    for value in given:
+        if type(value) is int and value > 0:
+            return value
+    return 0
 
 
 def _length(message: object) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -66,19 +66,34 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> Starlette:
     """The ASGI application; starting and closing the gateway is the caller's business."""
     surface = _Surface(gateway, body_timeout_s)
-    app = Starlette(
+    endpoints = [_Endpoint(spec, getattr(surface, spec.handler), gateway) for spec in TABLE]
+    app = _App(
         routes=[
-            Route(
-                spec.path,
-                _Endpoint(spec, getattr(surface, spec.handler), gateway),
-                methods=[spec.method],
-            )
-            for spec in TABLE
+            Route(spec.path, endpoint, methods=[spec.method])
+            for spec, endpoint in zip(TABLE, endpoints, strict=True)
         ],
         exception_handlers={HTTPException: _no_route},
     )
+    app.direct = {
+        (spec.method, spec.path): endpoint
+        for spec, endpoint in zip(TABLE, endpoints, strict=True)
+        if "{" not in spec.path
+    }
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
+
+
+class _App(Starlette):
+    """Asks the endpoint of a plain path without the router and the middleware in between."""
+
+    direct: Mapping[tuple[str, str], Handler]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.direct.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await endpoint(scope, receive, send)
 
 
 class _Endpoint:

@@ -65,13 +65,15 @@ class Fallbacks:
         self.total_s = total_s
         self._pool = pool
         self._providers = providers
-        self._accounts = accounts
+        self._targets = {
+            name: Target(accounts.get(model.provider, model.provider), name)
+            for name, model in pool.items()
+        }
         self._budget = budget
 
     def target(self, name: str) -> Target:
         """What the health of a model of the pool is kept under."""
-        provider = self._pool[name].provider
-        return Target(self._accounts.get(provider, provider), name)
+        return self._targets[name]
 
     async def first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
         """What the first candidate that does not fail gives.

@@ -60,6 +60,8 @@ class Health:
 
     def pause(self, target: Target) -> Pause | None:
         """Why the target is not to be called now; None if it may be."""
+        if not self._cool_until and not self._breakers:  # as nearly always
+            return None
         now = self._clock()
         cool_until = self._cool_until.get(target.account, now)
         if cool_until > now:
@@ -116,5 +118,7 @@ class Health:
 
     def _open(self, target: Target) -> list[_Breaker]:
         """The open breakers between here and the target: the model's, its account's."""
+        if not self._breakers:
+            return []
         found = (self._breakers.get(t) for t in (target, Target(target.account, WHOLE_ACCOUNT)))
         return [breaker for breaker in found if breaker is not None and breaker.open]

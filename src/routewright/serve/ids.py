@@ -8,6 +8,7 @@ import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
 _CHANCE_BITS = 80
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 class Ids:
@@ -25,7 +26,7 @@ class Ids:
             if fresh >> _CHANCE_BITS <= self._last >> _CHANCE_BITS:
                 fresh = self._last + 1
             self._last = fresh
-        return "".join(_ALPHABET[(fresh >> shift) & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[(fresh >> shift) & 1023] for shift in range(120, -1, -10)])
 
     @staticmethod
     def looks_like_one(text: str) -> bool:

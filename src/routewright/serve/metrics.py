@@ -17,14 +17,18 @@ import tempfile
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from routewright.serve.call import Call, State
 from routewright.serve.sinks import StateSink
 from routewright.types import Usage
 
 if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
     from routewright.serve.gateway import Gateway
+
+    M = TypeVar("M", Counter, Histogram)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_S = 1.0  # how old the gauges of other workers may be
@@ -63,6 +67,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._seen: dict[str, float] = {}
         self._artefacts: set[str] = set()
+        self._children: dict[tuple[Any, ...], Any] = {}
 
         def counter(name: str, told: str, *labels: str) -> Counter:
             return Counter(f"routewright_{name}", told, labels, registry=registry)
@@ -129,28 +134,28 @@ class Metrics:
     def ended(self, call: Call, state: State, usage: Usage | None, cost_usd: float | None) -> None:
         """Count a request that has ended; see ``Watch``."""
         route, model = call.arrival.route, call.model
-        self._requests.labels(route, model, state).inc()
-        self._took.labels(route).observe(time.monotonic() - call.started)
+        self._child(self._requests, route, model, state).inc()
+        self._child(self._took, route).observe(time.monotonic() - call.started)
         self._decision.observe(call.decided_s)
         for attempt in call.attempts:
-            self._attempts.labels(attempt.model, attempt.outcome).inc()
+            self._child(self._attempts, attempt.model, attempt.outcome).inc()
         if call.first_byte_s is not None:
-            self._first_byte.labels(model).observe(call.first_byte_s)
+            self._child(self._first_byte, model).observe(call.first_byte_s)
         if usage is not None:
             self._count_tokens(model, usage)
         if cost_usd:
-            self._cost.labels(model).inc(cost_usd)
+            self._child(self._cost, model).inc(cost_usd)
         if call.cache:
-            self._cached.labels(call.cache).inc()
-            self._saved.labels(model).inc(call.saved_usd)
+            self._child(self._cached, call.cache).inc()
+            self._child(self._saved, model).inc(call.saved_usd)
         if call.decision.degraded:
-            self._degraded.labels("router").inc()
+            self._child(self._degraded, "router").inc()
         if call.attempts and model != call.decision.model:
-            self._degraded.labels("fallback").inc()
+            self._child(self._degraded, "fallback").inc()
 
     def refused(self, route: str, code: str) -> None:
         """Count a request that ended before it was decided."""
-        self._refused.labels(route, code).inc()
+        self._child(self._refused, route, code).inc()
 
     def reloaded(self, result: str) -> None:
         """Count a wish to reload: ``applied`` or ``refused``."""
@@ -213,7 +218,14 @@ class Metrics:
         }
         for kind, tokens in kinds.items():
             if tokens > 0:
-                self._tokens.labels(model, kind).inc(tokens)
+                self._child(self._tokens, model, kind).inc(tokens)
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """``metric.labels``, which takes a lock and checks its words each time, only once."""
+        found: M | None = self._children.get((metric, labels))
+        if found is None:
+            found = self._children[metric, labels] = metric.labels(*labels)
+        return found
 
     def _catch_up(self, name: str, total: float) -> None:
         """Bring a counter to a total that is kept elsewhere."""

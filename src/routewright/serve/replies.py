@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ def _dropped(call: Call) -> str:
     return _ascii(", ".join(native.dropped)) if native and not call.native else ""
 
 
+@lru_cache(1024)  # names of the configuration, nearly always
 def _ascii(name: str) -> str:
     return quote(name, safe="/:@+._- ()[]=,")
 
