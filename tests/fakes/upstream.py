@@ -129,8 +129,9 @@ class Upstream:
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         request = json.loads(await reader.readexactly(int(headers["content-length"])))
-        says = self.says.get(request["model"])
-        step = says(request) if says else self._next_step(request["model"])
+        model = request.get("model", "")  # Gemini's is in the path
+        says = self.says.get(model)
+        step = says(request) if says else self._next_step(model)
         self.requests.append(request)
         self.headers.append(headers)
         self.arrived.release()

@@ -31,6 +31,7 @@ PATHS = {
     "/readyz",
     "/openapi.json",
 }
+MODELS = ("auto", "cheap", "auto:best")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 class Cases:
-    """Sends cases over all paths together, and counts them and their answers."""
+    """Makes cases for all paths together, sends each in one or two ways, and counts."""
 
     def __init__(self, running: Served) -> None:
-        self.sent = 0
+        self.made = self.sent = 0
         self.statuses: Counter[int] = Counter()
         self._running = running
         self._session = requests.Session()
@@ -55,8 +56,8 @@ class Cases:
         self._operations = [each for each in found if each.path in PATHS]
         assert len(self._operations) == len(PATHS)
 
-    def send(self, least: int) -> None:
-        """At least so many, a sixth more where a body can hardly be made; a hang is an error."""
+    def make(self, least: int) -> None:
+        """Make so many and a sixth more, since some are made twice; a hang is an error."""
         with_body = [each for each in self._operations if each.body]
         for operation in self._operations:
             # Without a body there is next to nothing to vary.
@@ -76,21 +77,29 @@ class Cases:
             database=None,
         )
         def each(case: schemathesis.Case) -> None:
-            answer = case.call(base_url=self._running.url, session=self._session, timeout=10)
-            self.sent += 1
-            self.statuses[answer.status_code] += 1
-            assert answer.status_code < 500, (case.as_curl_command(), answer.text)
-            if "event-stream" not in answer.headers.get("content-type", [""])[0]:
-                case.operation.validate_response(answer)
+            self.made += 1
+            self._send(case)
+            # The document cannot name our models, and no other text leads beyond the door.
+            if isinstance(case.body, dict) and "model" in case.body:
+                case.body = {**case.body, "model": MODELS[self.made % len(MODELS)]}
+                self._send(case)
 
         each()
+
+    def _send(self, case: schemathesis.Case) -> None:
+        answer = case.call(base_url=self._running.url, session=self._session, timeout=10)
+        self.sent += 1
+        self.statuses[answer.status_code] += 1
+        assert answer.status_code < 500, (case.as_curl_command(), answer.text)
+        if "event-stream" not in answer.headers.get("content-type", [""])[0]:
+            case.operation.validate_response(answer)
 
 
 @pytest.mark.timeout(600)  # making a case takes more than answering it
 def test_no_case_of_our_own_document_is_a_server_error(running):
     """I-schema: a case is answered in 10 s, never with a 5xx, and as the document says."""
     cases = Cases(running)
-    cases.send(1_500)
+    cases.make(850)
     assert cases.sent >= 1_500
     assert cases.statuses[200] >= cases.sent / 10  # not all fail at the door
 
@@ -99,8 +108,7 @@ def test_no_case_of_our_own_document_is_a_server_error(running):
 def test_no_case_of_twenty_thousand_is_a_server_error(running, figures):
     """I-schema: twenty thousand of them."""
     cases = Cases(running)
-    cases.send(20_000)
-    figures(
-        "I-schema", cases=cases.sent, answered_200=cases.statuses[200], server_errors=0, hangs=0
-    )
-    assert cases.sent >= 20_000
+    cases.make(20_000)
+    figures("I-schema", cases=cases.made, requests=cases.sent, answered_200=cases.statuses[200],
+            server_errors=0, hangs=0)  # fmt: skip
+    assert cases.made >= 20_000
