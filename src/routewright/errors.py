@@ -32,16 +32,27 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound="RoutewrightError")
 
 
 class RoutewrightError(Exception):
-    """The root: catch it to catch everything this package raises on purpose."""
+    """The root: catch it to catch everything this package raises on purpose.
+
+    ``quoted`` are the words of its message that are an upstream's own: they may repeat a prompt.
+    """
 
     status = 500
     type = "server_error"
     code = "internal_error"
     exit_code = 1
+    quoted = ""
+
+    @property
+    def unquoted(self) -> str:
+        """The message as it may be written down: "…" stands for what is quoted."""
+        return str(self).replace(self.quoted, "…") if self.quoted else str(self)
 
 
 class UsageError(RoutewrightError):
@@ -241,6 +252,12 @@ class UpstreamLimitError(UpstreamError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+def quoting(error: E, words: str) -> E:
+    """The error, whose message holds an upstream's own words."""
+    error.quoted = words
+    return error
 
 
 def error_object(error: RoutewrightError) -> dict[str, Any]:

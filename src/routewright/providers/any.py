@@ -22,6 +22,7 @@ from routewright.errors import (
     RoutewrightError,
     UpstreamError,
     UpstreamTimeoutError,
+    quoting,
     require,
 )
 from routewright.providers.completion import ChatCompletion, whole_answer
@@ -173,7 +174,7 @@ class AnyProvider:
         )
         said = _one_line(error, self._api_key)
         if not isinstance(status, int) or status < 400:
-            return UpstreamError(f"{self.name}: {said}")
+            return quoting(UpstreamError(f"{self.name}: {said}"), said)
         wait = getattr(error, "retry_after", None)
         headers = {"retry-after": str(wait)} if wait else {}
         code = getattr(error, "code", None)

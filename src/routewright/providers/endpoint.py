@@ -13,7 +13,7 @@ import msgspec
 from routewright.config import Timeouts
 from routewright.errors import RequestError, UpstreamError
 from routewright.providers.pool import Pool
-from routewright.providers.refusals import error_text, refusal
+from routewright.providers.refusals import refusal, told_by
 from routewright.providers.response import Response
 from routewright.types import json_object
 
@@ -172,5 +172,5 @@ def decode_object(raw: bytes, name: str) -> dict[str, Any]:
     if decoded is None:
         raise UpstreamError(f"{name}: the answer is not an object")
     if decoded.get("error"):
-        raise UpstreamError(f"{name}: {error_text(decoded)}")
+        raise told_by(name, decoded)
     return decoded

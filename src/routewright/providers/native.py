@@ -16,7 +16,7 @@ from routewright import catalog
 from routewright.errors import UpstreamError
 from routewright.providers import usage as chat_usage
 from routewright.providers.endpoint import event_object
-from routewright.providers.refusals import error_text
+from routewright.providers.refusals import told_by
 from routewright.providers.stream import cut
 from routewright.types import JsonObject, Model, Usage, json_object
 
@@ -108,7 +108,7 @@ class NativeEvents:
         elif isinstance(kind, str) and kind.startswith("response."):
             held = json_object(told.get("response")) or {}
             if kind == "response.failed":
-                raise UpstreamError(f"{self._name}: {error_text(held)}")
+                raise told_by(self._name, held)
         given = json_object(held.get("usage")) or {}
         self._counted |= {key: value for key, value in given.items() if value is not None}
         self.usage = self._read_usage(self._counted) or self.usage
@@ -117,7 +117,7 @@ class NativeEvents:
 
 def openai_error(name: str, told: dict[str, Any]) -> UpstreamError:
     """The error that an event of Responses tells of."""
-    return UpstreamError(f"{name}: {error_text(told)}")
+    return told_by(name, told)
 
 
 def openai_usage(given: object) -> Usage | None:

@@ -20,7 +20,7 @@ from routewright.providers.native import (
     openai_usage,
 )
 from routewright.providers.presets import Preset
-from routewright.providers.refusals import error_text
+from routewright.providers.refusals import told_by
 from routewright.providers.stream import TERMINAL, HttpStream, cut
 from routewright.providers.usage import usage_of
 from routewright.types import JsonObject, Model, Usage, json_object, json_objects
@@ -151,7 +151,7 @@ class _AsTheyAre:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         if told.get("error"):
-            raise UpstreamError(f"{self._name}: {error_text(told)}")
+            raise told_by(self._name, told)
         self.usage = usage_of(told.get("usage")) or self.usage
         for choice in json_objects(told.get("choices")):
             if choice.get("finish_reason"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,10 +17,13 @@ from routewright.errors import (
     UpstreamError,
     UpstreamLimitError,
     UpstreamTimeoutError,
+    quoting,
 )
 from routewright.redaction import redacted
 from routewright.retry_after import retry_after_s
 from routewright.types import json_object, json_objects
+
+E = TypeVar("E", bound=UpstreamError)
 
 # OpenAI says with the status of a rate limit that there is no credit left.
 NO_CREDIT = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
@@ -51,6 +54,13 @@ def refusal(
     wait_s = retry_after_s(headers, now=now)
     if wait_s is None:
         wait_s = _google_delay_s(decoded)
+    quoted = "" if decoded is None else said
+    return quoting(_meant(status, wait_s, decoded, said, message), quoted)
+
+
+def _meant(
+    status: int, wait_s: float | None, decoded: object, said: str, message: str
+) -> RoutewrightError:
     if status in (401, 402, 403) or (status == 429 and _no_credit(decoded)):
         return UpstreamAccountError(message)
     if status in (429, OVERLOADED) or (status == 503 and wait_s is not None):
@@ -72,6 +82,12 @@ def error_text(decoded: object) -> str:
     return (
         redacted(" ".join(str(message).split()))[:300] if message else "refused without a message"
     )
+
+
+def told_by(name: str, decoded: object, kind: type[E] = UpstreamError, *, of: str = "") -> E:
+    """The error that an answer tells of in its body; ``of`` is a word of its kind."""
+    said = error_text(decoded)
+    return quoting(kind(": ".join(part for part in (name, of, said) if part)), said)
 
 
 def _decoded(raw: bytes) -> dict[str, Any] | None:

@@ -292,7 +292,7 @@ async def _send_stream(send: Send, stream: RelayedStream, writer: Writer) -> Non
             logger.warning("decision %s: the client does not read", stream.call.decision.id)
             return
         except RoutewrightError as error:
-            logger.warning("decision %s: %s", stream.call.decision.id, error)
+            logger.warning("decision %s: %s", stream.call.decision.id, error.unquoted)
             event = writer.broke(error)
             await send({"type": "http.response.body", "body": event, "more_body": True})
         except Exception:

@@ -121,7 +121,7 @@ class Fallbacks:
                 failure = error
                 if isinstance(error, UpstreamError) and not error.reached:
                     names = self._elsewhere(names, name)
-            logger.warning("decision %s: %s", call.decision.id, failure)
+            logger.warning("decision %s: %s", call.decision.id, failure.unquoted)
         raise self._refusal(call, failure)
 
     def _elsewhere(self, names: list[str], name: str) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from routewright.errors import UpstreamError, UpstreamLimitError
 from routewright.providers.endpoint import event_object
-from routewright.providers.refusals import error_text
+from routewright.providers.refusals import told_by
 from routewright.providers.stream import TERMINAL, Chunks, cut
 from routewright.providers.usage import count, wire_usage
 from routewright.types import Usage, json_object, json_objects
@@ -217,7 +217,5 @@ def _refusal(holder: dict[str, Any]) -> str:
 def error_of(name: str, told: dict[str, Any]) -> UpstreamError:
     """The error that an ``error`` event tells of."""
     kind = (json_object(told.get("error")) or {}).get("type")
-    message = f"{name}: {kind}: {error_text(told)}"
-    if kind in ("overloaded_error", "rate_limit_error"):
-        return UpstreamLimitError(message)
-    return UpstreamError(message)
+    limited = kind in ("overloaded_error", "rate_limit_error")
+    return told_by(name, told, UpstreamLimitError if limited else UpstreamError, of=str(kind))

@@ -11,7 +11,7 @@ import msgspec
 from routewright.errors import UpstreamError, UpstreamLimitError
 from routewright.providers.completion import Pieces
 from routewright.providers.endpoint import event_object
-from routewright.providers.refusals import error_text
+from routewright.providers.refusals import told_by
 from routewright.providers.stream import TERMINAL, Chunks, cut
 from routewright.providers.usage import count, wire_usage
 from routewright.types import Usage, json_object, json_objects
@@ -96,9 +96,8 @@ class GeminiEvents:
         """
         told = event_object(event, self._name)
         if error := json_object(told.get("error")):
-            message = f"{self._name}: {error_text(told)}"
             limited = error.get("code") in (429, 503)
-            raise UpstreamLimitError(message) if limited else UpstreamError(message)
+            raise told_by(self._name, told, UpstreamLimitError if limited else UpstreamError)
         return self.chunks(told)
 
     def end(self) -> Sequence[bytes]:
