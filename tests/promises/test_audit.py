@@ -105,6 +105,10 @@ def test_applying_it_corrects_the_routing_data_and_says_how_surely(audited):
         assert abs(raw.scores[:, column].mean() - real) > 0.03
         assert data.scores[sums, column] == 1.0, "what a program verified is not moved"
         assert f"{model}: score {shift:+.3f}" in printed
+    errors = [told["models"][model]["std_error"] for model in data.models]
+    assert min(errors) > 0
+    assert data.score_errors.tolist() == errors, "evaluations draw the audit's error along"
+    assert not raw.score_errors.any()
     assert all(mark == int(mark) for mark in marks), "the judge's marks stay as given"
     corrected = (folder / "outcomes.parquet").read_bytes()
     audit(folder, "--apply", "--size", "90")

@@ -126,6 +126,7 @@ def ground(data: RoutingData, fold: Fold, tasks: NDArray[np.str_], draws: Draws)
         costs=test.costs,
         draws=draws.of(at),
         train_points=points,
+        score_errors=test.score_errors,
     )
     return Ground(fold, rows, test, tasks[at], contest, points)
 

@@ -65,7 +65,9 @@ def prepare(
             name = data.name if isinstance(source, RoutingData) else str(source)
         if name in {table.name for table in tables}:
             raise ConfigError(f"{name}: two data sets of this name; rename one")
-        tables.append(Table(name, digest, path, read(path, name)))
+        # An audit's errors stand beside the source, and a copy holds outcomes alone.
+        copy = replace(read(path, name), score_errors=data.score_errors)
+        tables.append(Table(name, digest, path, copy))
     if not tables:
         raise ConfigError("no data; give at least one table")
     return tuple(tables)

@@ -44,11 +44,12 @@ def command(
     model's judged scores to the mean that the audit gives it and writes the standard errors to
     corrections.json; routewright judge puts the judge's scores back.
     """
+    from routewright.data.corrections import CORRECTIONS_FILE
     from routewright.data.journal import Journal
     from routewright.evaluation.checks.from_folder import read_json
     from routewright.judge.audit import MARKS_FILE, Audit, read_judged
     from routewright.judge.audit_report import audit_report, report_lines
-    from routewright.judge.corrections import CORRECTIONS_FILE, apply_corrections
+    from routewright.judge.corrections import apply_corrections
     from routewright.judge.table import write_json
 
     judged = read_judged(folder)

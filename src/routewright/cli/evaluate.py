@@ -196,18 +196,20 @@ def notes(data: Path, manifest: Any, seen: int) -> list[Note]:
 
 def audited(data: Path) -> list[Note]:
     """What a person's audit of the judge says of the scores that were evaluated."""
+    from routewright.data.corrections import CORRECTIONS_FILE
     from routewright.evaluation import Note
-    from routewright.evaluation.checks.from_folder import CORRECTIONS, read_json
+    from routewright.evaluation.checks.from_folder import read_json
 
-    models = read_json(data / CORRECTIONS).get("models")
+    models = read_json(data / CORRECTIONS_FILE).get("models")
     if not models:
         return []
     moved = {name: f"{m['shift']:+.3f} ± {m['std_error']:.3f}" for name, m in models.items()}
     worst = max(m["std_error"] for m in models.values())
     text = (
         "By how much each model's mean score was moved, with the standard error of that. The "
-        "intervals in this report come from the prompts alone; the audit adds at most a standard "
-        f"error of {worst:.3f} to a mean score, and of {1.414 * worst:.3f} to a difference of two."
+        "intervals of scores, frontiers and differences hold both errors, that of the prompts and "
+        f"that of the audit, which is at most a standard error of {worst:.3f} in a mean score, and "
+        f"of {1.414 * worst:.3f} in a difference of two."
     )
     return [Note("Scores corrected by a person's audit of the judge", moved, text=text)]
 

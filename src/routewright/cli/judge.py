@@ -123,8 +123,8 @@ def command(
     from routewright.catalog import find_model
     from routewright.collect import PROMPTS_FILE, read_answers
     from routewright.config import load_settings
+    from routewright.data.corrections import CORRECTIONS_FILE
     from routewright.data.prompt_file import load_prompts
-    from routewright.judge.corrections import CORRECTIONS_FILE
     from routewright.judge.table import write_routing_data
 
     if not (folder / PROMPTS_FILE).is_file():

@@ -32,6 +32,8 @@ class RoutingData:
         input_tokens: (n, m).
         output_tokens: (n, m).
         name: where it came from, for messages and reports.
+        score_errors: (m,) standard error of each model's mean score, one that all of its scores
+            share, such as an audit's correction of a judge; 0 where none is known.
     """
 
     prompts: tuple[Prompt, ...]
@@ -42,6 +44,7 @@ class RoutingData:
     input_tokens: Floats = field(default_factory=lambda: np.empty((0, 0)))
     output_tokens: Floats = field(default_factory=lambda: np.empty((0, 0)))
     name: str = "data"
+    score_errors: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         shape = (len(self.prompts), len(self.models))
@@ -54,6 +57,12 @@ class RoutingData:
             given = given.copy()
             given.setflags(write=False)
             object.__setattr__(self, matrix, given)
+        errors = np.asarray(self.score_errors, dtype=np.float64)
+        errors = np.zeros(shape[1]) if not errors.size else errors.copy()
+        if errors.shape != shape[1:] or not (errors >= 0).all():
+            raise DataError(f"{self.name}: score_errors must be {shape[1]} numbers of 0 or more")
+        errors.setflags(write=False)
+        object.__setattr__(self, "score_errors", errors)
         repeated = _first_repeat([prompt.id for prompt in self.prompts])
         if repeated is not None:
             raise DataError(f"{self.name}: prompt id {repeated!r} appears twice; ids are unique")
@@ -144,7 +153,8 @@ class RoutingData:
         cut = {
             f.name: getattr(self, f.name)[:, columns] for f in fields(self) if f.name in MATRICES
         }
-        return replace(self, models=tuple(names), **cut)
+        errors = self.score_errors[columns]
+        return replace(self, models=tuple(names), score_errors=errors, **cut)
 
 
 def _first_repeat(names: Sequence[str]) -> str | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
+from routewright.data.corrections import score_errors
 from routewright.data.long_format import Table, read_long, write_long
 from routewright.data.table_file import ENDINGS, read_frame
 from routewright.data.wide_format import model_columns, table_from_wide
@@ -39,10 +42,12 @@ def load_table(cls: type[Data], path: str | Path, format: str = "auto") -> Data:
         format = fetched.format if format == "auto" else format
     path = Path(path)
     table = _read(path, _recognised(path) if format == "auto" else format)
+    errors = score_errors(path, table.models) if path.is_dir() else np.empty(0)
     return cls(
         prompts=table.prompts,
         models=table.models,
         name=name or path.resolve().name,
+        score_errors=errors,
         **table.matrices,
     )
 

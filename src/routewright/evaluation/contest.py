@@ -18,6 +18,7 @@ from routewright.metrics.frontier import hull_members
 Floats = NDArray[np.float64]
 Columns = NDArray[np.unsignedinteger]
 TOGETHER = 2048  # settings drawn together: with 2,000 replicates 130 MB
+_SHARED = 0x5E  # tells the stream of shared errors from those of the prompts' weights
 SAME_PRICE = 1e-9  # parts by which mean costs of equally dear models differ, being sums of floats
 
 
@@ -100,6 +101,8 @@ class Contest:
         costs: realised costs (n, m) in US dollars, complete.
         draws: the replicates, as these prompts see them.
         train_points: the models' mean cost and score on training prompts (m, 2), where known.
+        score_errors: standard error that all scores of a model share (m,); every replicate draws
+            it anew from a normal distribution, the full sample has none of it.
     """
 
     models: tuple[str, ...]
@@ -107,11 +110,14 @@ class Contest:
     costs: Floats
     draws: Draws
     train_points: Floats | None = None
+    score_errors: Floats | None = None
     means: Floats = field(init=False, repr=False)  # (1 + B, 2m): all scores, then all costs
 
     def __post_init__(self) -> None:
         both = np.concatenate([self.scores, self.costs], axis=1)
-        object.__setattr__(self, "means", self.draws.means(both))
+        means = self.draws.means(both)
+        means[:, : len(self.models)] += self.shared(np.eye(len(self.models)))
+        object.__setattr__(self, "means", means)
 
     @property
     def single_scores(self) -> Floats:
@@ -173,6 +179,31 @@ class Contest:
         """Mean height of the zero router's hull on the test prompts (1 + B,)."""
         return self._heights(Curves.hull(self.single_costs, self.single_scores))
 
+    def shared(self, shares: Floats) -> Floats:
+        """What the errors that a model's scores share do to mean scores, in every replicate.
+
+        Args:
+            shares: the part of the prompts that each model answers (k, m), at k settings; it is
+                that of the full sample, not drawn again with the prompts.
+
+        Returns:
+            (1 + B, k), zeros where no error is known.
+        """
+        if self.score_errors is None or not self.score_errors.any():
+            return np.zeros((1 + self.draws.replicates, len(shares)))
+        # One stream for all folds of a data set: an audit errs once.
+        rng = np.random.default_rng([self.draws.seed, _SHARED])
+        drawn = rng.standard_normal((1 + self.draws.replicates, len(self.models)))
+        drawn[0] = 0
+        return (drawn * self.score_errors) @ shares.T
+
+    def shares(self, policy: Policy) -> Floats:
+        """The part of the prompts that each model answers at each setting (k, m)."""
+        if policy.chosen is None:
+            return _mix(policy)
+        counts = [np.bincount(row, minlength=len(self.models)) for row in policy.chosen]
+        return np.array(counts) / policy.chosen.shape[1]
+
     def outcomes(self, policy: Policy, setting: int) -> tuple[Floats, Floats]:
         """What a policy scored and cost on each prompt at one setting, (n,) each."""
         if policy.chosen is None:
@@ -200,7 +231,8 @@ class Contest:
                 costs = drawn[1][:, own]
                 if policy.decision_costs is not None:
                     costs = costs + self.draws.means(policy.decision_costs[:, None])
-                yield self._measured(policy, drawn[0][:, own], costs)
+                scores = drawn[0][:, own] + self.shared(self.shares(policy))
+                yield self._measured(policy, scores, costs)
 
     def _draw(self, chosen: Columns) -> tuple[Floats, Floats]:
         """Mean scores and mean costs of choices (k, n): (1 + B, k) each."""

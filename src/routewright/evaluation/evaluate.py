@@ -38,7 +38,8 @@ def evaluate(
     Every router is swept over its knob: choices on expected scores and costs, points on realised
     ones. What a router itself costs is added where it tells (``Predictions.decision_costs``).
     Intervals are 95 % percentiles of a bootstrap over groups of prompts, paired between
-    rows. Prompts where a model lacks a score or a cost are left out for all and counted.
+    rows; errors that all scores of a model share (``RoutingData.score_errors``) are drawn along.
+    Prompts where a model lacks a score or a cost are left out for all and counted.
 
     Args:
         router: one router, or several by name; the verdict is about the first. Predictions that
@@ -82,6 +83,7 @@ def evaluate(
         costs=test.costs,
         draws=Draws.over(test.groups, replicates=replicates, seed=seed),
         train_points=_train_points(train_means, len(models)),
+        score_errors=test.score_errors,
     )
     swept = {
         name: _routed(contest, name, each, aligned, test, worth_usd)

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from routewright.data import RoutingData
+from routewright.data.corrections import CORRECTIONS_FILE
 from routewright.data.responses import read_responses
 from routewright.judge.audit import Judged
 from routewright.judge.correct import correct, shifted
 from routewright.judge.run import Key, key_of
 from routewright.judge.table import cell_scores, write_json
-
-CORRECTIONS_FILE = "corrections.json"
 
 
 def apply_corrections(judged: Judged, human: Mapping[Key, float], folder: Path) -> dict[str, Any]:

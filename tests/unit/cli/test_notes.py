@@ -17,7 +17,7 @@ def test_scores_that_an_audit_has_moved_are_told_with_their_error(tmp_path):
     note = notes(tmp_path, MANIFEST, 0)[-1]
     assert note.title == "Scores corrected by a person's audit of the judge"
     assert note.entries == {"a": "-0.120 ± 0.020", "b": "+0.050 ± 0.010"}
-    assert "standard error of 0.020 to a mean score, and of 0.028 to a difference" in note.text
+    assert "standard error of 0.020 in a mean score, and of 0.028 in a difference" in note.text
 
 
 def test_scores_of_the_judge_alone_have_no_such_note(tmp_path):

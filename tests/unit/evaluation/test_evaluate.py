@@ -260,3 +260,35 @@ def test_unknown_rows_are_a_key_error() -> None:
     with pytest.raises(KeyError):
         e.row("nobody")
     assert e.row("small", "model").kind == "model"
+
+
+def test_an_error_that_all_scores_of_a_model_share_widens_its_interval() -> None:
+    # Scores without any spread: what is left of the interval is the audit's error alone.
+    data = table(np.tile([0.5, 0.8], (60, 1)), np.tile([1.0, 2.0], (60, 1)), ("a", "b"))
+    audited = replace(data, score_errors=np.array([0.0, 0.05]))
+    router = Foreseeing(data, data.scores, data.costs)
+    told = evaluate(router, audited, replicates=4_000)
+    assert (told.row("a").score.low, told.row("a").score.high) == (0.5, 0.5)
+    b = told.row("b").score
+    assert b.value == pytest.approx(0.8)
+    assert (b.low, b.high) == (
+        pytest.approx(0.8 - 1.96 * 0.05, abs=0.006),
+        pytest.approx(0.8 + 1.96 * 0.05, abs=0.006),
+    )
+    # The router gives everything to b at its setting: the error is its own as well.
+    mine = told.row("foreseeing").score
+    assert (mine.low, mine.high) == (pytest.approx(b.low), pytest.approx(b.high))
+    plain = evaluate(router, data, replicates=4_000).row("b").score
+    assert (plain.low, plain.high) == (pytest.approx(0.8), pytest.approx(0.8))
+
+
+def test_a_difference_of_two_policies_takes_over_the_error_of_what_they_give_differently() -> None:
+    data, router = world_h()
+    audited = replace(data, score_errors=np.array([0.1, 0.1]))
+    plain, shared = (evaluate(router, each, replicates=500) for each in (data, audited))
+    for row in plain.rows:
+        assert row.score.value == shared.row(row.name).score.value
+    wide, narrow = shared.row("foreseeing").minus_zero_test, plain.row("foreseeing").minus_zero_test
+    assert wide.high - wide.low > narrow.high - narrow.low
+    # Either model's mean is unsure by .1, and most of that is in both policies.
+    assert wide.high - wide.low < 0.5 * 2 * 1.96 * 0.1

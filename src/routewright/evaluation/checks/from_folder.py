@@ -15,7 +15,6 @@ from routewright.types import json_object
 
 MANIFEST = "manifest.json"
 AGREEMENT = "agreement.json"
-CORRECTIONS = "corrections.json"
 RESPONSES = "responses.parquet"
 """As ``collect``, ``judge`` and ``judge audit`` write them."""
 

@@ -42,6 +42,7 @@ def paired(
         costs=test.costs,
         draws=Draws.over(test.groups, replicates=evaluation.replicates, seed=evaluation.seed),
         train_points=np.column_stack([np.asarray(means[1], float), np.asarray(means[0], float)]),
+        score_errors=test.score_errors,
     )
 
     def policy(name: str) -> Policy:
@@ -57,8 +58,11 @@ def paired(
 
     judged = policy(evaluation.router)
     gap = contest.outcomes(judged, judged.at)[0] - test.scores[:, contest.best]
+    # The share of the best model's prompts is taken off: its error is in both.
+    apart = contest.shares(judged)[judged.at] - np.eye(len(test.models))[contest.best]
+    drawn = contest.draws.means(gap[:, None]) + contest.shared(apart[None, :])
     facts: dict[str, Any] = {
-        "minus_best": Estimate.of(contest.draws.means(gap[:, None])[:, 0]),
+        "minus_best": Estimate.of(drawn[:, 0]),
         "discordance": float((gap**2).mean()),
     }
     if LENGTH in told and evaluation.router != LENGTH:
