@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/router_speed.py            # the limits, about two minutes
     OMP_NUM_THREADS=1 python benchmarks/router_speed.py --growth   # to 200,000 prompts, 100 models
+    OMP_NUM_THREADS=1 python benchmarks/router_speed.py --gateway  # one decision of the gateway
 
 Prompts are put together from the demo's; outcomes are drawn, since time doesn't hang on them. CPU
-seconds are those of the process; decisions are wall time on one thread. Exits 1 where a limit is
-missed.
+seconds are those of the process; decisions are wall time on one thread, those of the gateway CPU
+time. Exits 1 where a limit is missed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,13 +25,16 @@ import numpy as np
 from routewright import routers
 from routewright.data import RoutingData
 from routewright.policy import choose
-from routewright.types import Prompt
+from routewright.serve.decider import Decider
+from routewright.types import Model, PolicySettings, Price, Prompt
 
 DEMO = Path(__file__).parents[1] / "demo" / "prompts.jsonl"
 WORDS = 200
 ASKED = 1_000
 BATCH = 5_000
 LIMITS = {"p50 ms": 1.0, "p99 ms": 3.0, "fit CPU s": 60.0}
+GATEWAY_WORDS = 220  # 1.2 kB
+GATEWAY_US = 120.0  # CPU µs of a decision with the static encoder, half of them at most
 LEAST_BATCH = 5_000  # prompts a second with the static encoder
 
 
@@ -134,7 +138,44 @@ def growth() -> int:
     return 0
 
 
+def gateway() -> int:
+    """CPU time of ``Decider.decide`` and of its parts, prompt after prompt, none seen before."""
+    print(f"one decision of the gateway: stack, 10 models, {GATEWAY_WORDS} words; CPU µs")
+    data = table(2_000, 10)
+    asked = [Prompt.from_text("", text) for text, _ in texts(3_000, GATEWAY_WORDS, seed=1)]
+    price = Price("2026-01-01", 1.0, 4.0)
+    pool = tuple(Model(name, "fake", (price,), 128_000) for name in data.models)
+    missed = 0
+    for encoder in ("words+static", "static"):
+        router, _ = fitted(data, encoder)
+        decider = Decider(pool, router, PolicySettings(worth_usd=0.01), "")
+        space = router.space_
+        p50, p99 = _cpu_us(decider.decide, asked)
+        seen, _ = _cpu_us(lambda prompt, see=space.view: see([prompt]), asked)
+        limit = encoder == "static" and p50 > GATEWAY_US
+        missed += limit
+        print(
+            f"{encoder:14} p50 {p50:5.0f}, p99 {p99:5.0f}; the text alone p50 {seen:5.0f}"
+            + ("   MISSED" if limit else "")
+        )
+    print(f"limit: p50 {GATEWAY_US:.0f} with static")
+    return int(missed > 0)
+
+
+def _cpu_us(decide: Callable[[Prompt], object], asked: list[Prompt]) -> tuple[float, float]:
+    """Median and 99th percentile of CPU µs a call, the first third left out."""
+    spent: list[int] = []
+    for prompt in asked:
+        started = time.thread_time_ns()
+        decide(prompt)
+        spent.append(time.thread_time_ns() - started)
+    p50, p99 = np.percentile(np.array(spent[len(spent) // 3 :]) / 1e3, [50, 99])
+    return float(p50), float(p99)
+
+
 if __name__ == "__main__":
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--growth", action="store_true")
-    sys.exit(growth() if given.parse_args().growth else limits())
+    given.add_argument("--gateway", action="store_true")
+    told = given.parse_args()
+    sys.exit(growth() if told.growth else gateway() if told.gateway else limits())
