@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from routewright.encoders.hashed import both_ends_of
 from routewright.encoders.memo import each_text
-from routewright.encoders.tokens import plain_tokens
+from routewright.encoders.tokens import Remembered, spaced
 
 FEATURES = (
     "log_chars",  # of the whole text, also beyond what is read
@@ -46,18 +46,17 @@ FEATURES = (
 )
 """Names of the columns, in order."""
 
-# Counting single characters and looking words up in sets costs a fraction of what patterns do.
+# Letters and signs are counted all at once, and what a word by itself tells is remembered. Phrases
+# and patterns across words are looked for where a word says that they may be found.
 # A pattern that begins with what it looks for is quick; what stands before it is looked at after.
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
-_OPERATORS = "+*/=<>^×÷%−"
+_WIDE_OPERATORS = "×÷−"
 _MINUS = re.compile(r"-(?=[\s\d(])")
 _CODE = ("def", "return", "print", "import", "class", "function", "var", "SELECT")
-_CODE_WORDS = frozenset(word.lower() for word in _CODE)
 _LOOP = re.compile(r"for \w+ in\b")
 _OPTION = re.compile(r"[A-J][).:](?=\s)")
-_QUOTES = '"“”«»`'
-_ONLY = frozenset({"only", "alone"})
+_WIDE_QUOTES = "“”«»"
 _ONLY_SAID = (
     "just the ",
     "nothing else",
@@ -66,17 +65,39 @@ _ONLY_SAID = (
     "single word",
     "single letter",
 )
-_STEPS = frozenset({"explain", "why", "reason", "reasons", "reasoning", "reasoned"})
 _STEPS_SAID = ("step by step", "show your work")
-_WRITE = frozenset(
-    "write compose draft implement translate rewrite summarise summarize".split()  # noqa: SIM905
-)
+_LIST_SAID = ("all of",)
 _SHOTS = re.compile(r"^\s*(?:answer|a|output)\s*:\s*\S", re.MULTILINE)
-_LIST = frozenset({"list", "sort", "order", "each", "comma", "separated"})
-_LETTERS = string.ascii_letters.encode()
-_SMALL = string.ascii_lowercase.encode()
+_SHOT = ("answer:", "a:", "output:", ":")
+# What a word tells, a letter for each: it asks for something, or may begin a phrase that does.
+_ASKS = {
+    "o": frozenset({"only", "alone"}),
+    "s": frozenset({"explain", "why", "reason", "reasons", "reasoning", "reasoned"}),
+    "w": frozenset(
+        "write compose draft implement translate rewrite summarise summarize".split()  # noqa: SIM905
+    ),
+    "l": frozenset({"list", "sort", "order", "each", "comma", "separated"}),
+}
+_BEGINS = {
+    letter: tuple(phrase.split()[0] for phrase in phrases)
+    for letter, phrases in (("O", _ONLY_SAID), ("S", _STEPS_SAID), ("L", _LIST_SAID))
+}
 _NO_DIGIT = bytes(at if chr(at) in string.digits else ord(" ") for at in range(256))
-_SPACES = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"  # what str.isspace counts among ASCII
+_SIGNS = (
+    string.ascii_letters,
+    string.ascii_uppercase,
+    " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f",  # what str.isspace counts among ASCII
+    string.digits,
+    "+*/=<>^%",
+    "-",
+    "?",
+    "{}",
+    "[]",
+    ";",
+    "=",
+    '"`',
+)
+_IS_SIGN = np.array([[float(chr(at) in signs) for signs in _SIGNS] for at in range(128)])
 
 
 def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -93,56 +114,81 @@ def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
 def _features(whole: str) -> list[float]:
     text = both_ends_of(whole)
     chars = max(len(text), 1)
-    plain = text.lower()
-    words = text.split()
-    lower = set(plain_tokens(text)) if text.isascii() else set(_WORD.findall(plain))
-    lines = text.strip().split("\n")
-    numbers = _numbers(text)
-    digits = sum(map(len, numbers))
-    letters, capitals, spaces, wide = _kinds(text)
-    operators = _count(_OPERATORS, text) + _after(_ends_a_term, _MINUS, text)
-    brackets = _count("{}", text)
-    code = brackets + text.count(";") + text.count("==")
-    if not lower.isdisjoint(_CODE_WORDS):
-        code += sum(_whole_words(word, text) for word in _CODE if word.lower() in lower)
-    code += _after(_ends_a_word, _LOOP, text)
+    words = spaced(text)
+    told = "".join(map(_told.__getitem__, words))
+    body = text.strip()
+    plain = text if text.isascii() else text.encode("ascii", "ignore").decode()
+    seen = np.bincount(np.frombuffer(plain.encode(), dtype=np.uint8), minlength=128) @ _IS_SIGN
+    letters, capitals, spaces, digits, operators, dashes, questions, *code_signs = seen.tolist()
+    braces, brackets, semicolons, equals, quotes = code_signs
+    numbers: Sequence[str | bytes] = ()
+    if plain is text:
+        numbers = text.encode().translate(_NO_DIGIT).split() if digits else ()
+    else:
+        others = [character for character in text if not character.isascii()]
+        letters += sum(map(str.isalpha, others))
+        capitals += sum(map(str.isupper, others))
+        spaces += sum(map(str.isspace, others))
+        operators += sum(map(others.count, _WIDE_OPERATORS))
+        quotes += sum(map(others.count, _WIDE_QUOTES))
+        numbers = _NUMBER.findall(text)
+        digits = sum(map(len, numbers))
+    if dashes:
+        operators += _after(_ends_a_term, _MINUS, text)
+    code = braces + semicolons + told.count("c") + _after(_ends_a_word, _LOOP, text)
+    if equals > 1:
+        code += text.count("==")
+    options = told.count(")")
+    if options and not text[-1].isspace():
+        options -= ")" in _told[words[-1]]  # white space must follow
+    said = text.lower()
     return [
         math.log1p(len(whole)),
         math.log1p(len(words)),
-        math.log1p(len(lines)),
+        math.log1p(body.count("\n") + 1),
         (len(text) - spaces) / max(len(words), 1),
         digits / chars,
         capitals / chars,
-        wide / chars,
+        (len(text) - len(plain)) / chars,
         (len(text) - letters - spaces - digits) / chars,
         math.log1p(len(numbers)),
         float(min(max(map(len, numbers), default=0), 30)),
         math.log1p(operators),
-        math.log1p(text.count("?")),
+        math.log1p(questions),
         math.log1p(code),
         float("```" in text or "\n    " in text),
-        math.log1p(_after(_opens, _OPTION, text)),
-        math.log1p(brackets + _count("[]", text) + text.count('":')),
-        math.log1p(_count(_QUOTES, text)),
-        float(not lower.isdisjoint(_ONLY) or any(said in plain for said in _ONLY_SAID)),
-        float(not lower.isdisjoint(_STEPS) or any(said in plain for said in _STEPS_SAID)),
-        float(not lower.isdisjoint(_WRITE)),
-        float("\n" in text and len(_SHOTS.findall(plain)) > 1),
-        float(not lower.isdisjoint(_LIST) or "all of" in plain),
-        math.log1p(len(lines[-1])),
+        math.log1p(options),
+        math.log1p(braces + brackets + (text.count('":') if quotes else 0)),
+        math.log1p(quotes),
+        float("o" in told or ("O" in told and _any_of(_ONLY_SAID, said))),
+        float("s" in told or ("S" in told and _any_of(_STEPS_SAID, said))),
+        float("w" in told),
+        float(":" in told and "\n" in text and len(_SHOTS.findall(said)) > 1),
+        float("l" in told or ("L" in told and _any_of(_LIST_SAID, said))),
+        math.log1p(len(body) - 1 - body.rfind("\n")),
         math.log1p(len(set(words))),
     ]
 
 
-def _count(characters: str, text: str) -> int:
-    return sum(map(text.count, characters))
+def _word_tells(word: str) -> str:
+    """A letter for each thing that a word tells: ``_ASKS``, ``_BEGINS``, and how often it has a
+    word of code (c), whether it may be an option if white space follows ")", or an example (:).
+    """
+    low = word.lower()
+    parts = set(_WORD.findall(low))
+    told = [letter for letter, asks in _ASKS.items() if not asks.isdisjoint(parts)]
+    told += [letter for letter, begins in _BEGINS.items() if low.endswith(begins)]
+    told += ["c"] * sum(_whole_words(each, word) for each in _CODE)
+    told += [")"] * _after(_opens, _OPTION, f"{word} ")
+    told += [":"] * low.startswith(_SHOT)
+    return "".join(told)
 
 
-def _numbers(text: str) -> Sequence[str | bytes]:
-    """The runs of digits."""
-    if text.isascii():
-        return text.encode().translate(_NO_DIGIT).split()
-    return _NUMBER.findall(text)
+_told = Remembered(_word_tells)
+
+
+def _any_of(phrases: Sequence[str], text: str) -> bool:
+    return any(phrase in text for phrase in phrases)
 
 
 def _after(fits: Callable[[str], bool], pattern: re.Pattern[str], text: str) -> int:
@@ -171,20 +217,3 @@ def _whole_words(word: str, text: str) -> int:
         count += _ends_a_word(text[max(at - 1, 0) : at]) and _ends_a_word(text[end : end + 1])
         at = text.find(word, end)
     return count
-
-
-def _kinds(text: str) -> tuple[int, int, int, int]:
-    """How many letters, capitals, spaces and characters outside ASCII."""
-    plain = text.encode("ascii", "ignore")
-    no_letters = plain.translate(None, _LETTERS)
-    small = len(plain) - len(plain.translate(None, _SMALL))
-    letters = len(plain) - len(no_letters)
-    capitals = letters - small
-    spaces = len(no_letters) - len(no_letters.translate(None, _SPACES))
-    wide = len(text) - len(plain)
-    if wide:
-        others = [character for character in text if not character.isascii()]
-        letters += sum(map(str.isalpha, others))
-        capitals += sum(map(str.isupper, others))
-        spaces += sum(map(str.isspace, others))
-    return letters, capitals, spaces, wide

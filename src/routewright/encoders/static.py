@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from routewright.encoders.frozen import FrozenEncoder, fingerprint_of
-from routewright.encoders.tokens import Remembered
+from routewright.encoders.tokens import Remembered, spaced
 from routewright.encoders.wordpiece import pieces, words
 
 Float32 = NDArray[np.float32]
@@ -49,32 +48,38 @@ class StaticEncoder(FrozenEncoder):
 
     def _vector(self, text: str) -> Float32:
         # The sum points where the mean does.
-        return self._table.sum_of(words(text))
+        return self._table.sum_of(text)
 
 
 class _Table:
-    """The table as it stands in the file: two codes of four bits in a byte, a scale for each row.
+    """The table: a code for each number of each row, a scale for each row.
 
-    A text's sum is taken on the codes, so that nothing is unpacked but what the text needs.
+    Codes have four bits and stand two in a byte in the file. A text's sum is taken on the codes,
+    so that nothing becomes a float but what the text needs.
     """
 
     def __init__(self, packed: bytes) -> None:
         arrays = load(packed)
         self.digest = sha256(packed).hexdigest()
-        self._codes = arrays["codes"]
+        halves = arrays["codes"]
+        self._codes = np.stack([halves >> 4, halves & 15], axis=-1).reshape(len(halves), -1)
         self._scales = arrays["scales"].astype(np.float32)
         listed = arrays["pieces"].tobytes().decode().split("\n")
-        rows = {piece: row for row, piece in enumerate(listed)}
-        self._pieces = Remembered(lambda word: pieces(word, rows))
+        row_of = {piece: row for row, piece in enumerate(listed)}
 
-    def sum_of(self, words: Sequence[str]) -> Float32:
-        """Sum of the vectors of the words' pieces (256,)."""
-        rows = np.fromiter(chain.from_iterable(map(self._pieces.__getitem__, words)), dtype=np.intp)
-        halves, scales = self._codes[rows], self._scales[rows]
-        summed = np.empty(DIMENSIONS, dtype=np.float32)
-        summed[::2] = scales @ (halves >> 4).astype(np.float32)
-        summed[1::2] = scales @ (halves & 15).astype(np.float32)
-        return summed - _ZERO * scales.sum()
+        def rows(word: str) -> bytes:
+            found = [row for token in words(word) for row in pieces(token, row_of)]
+            return np.array(found, dtype=np.intp).tobytes()
+
+        self._rows = Remembered(rows)
+
+    def sum_of(self, text: str) -> Float32:
+        """Sum of the vectors of a text's pieces of words (256,)."""
+        # Joined as bytes: a list of rows would be turned into an array number by number.
+        rows = np.frombuffer(b"".join(map(self._rows.__getitem__, spaced(text))), dtype=np.intp)
+        scales = self._scales.take(rows)
+        codes = self._codes.take(rows, axis=0).astype(np.float32)
+        return scales @ codes - _ZERO * scales.sum()
 
 
 @cache

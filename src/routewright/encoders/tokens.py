@@ -1,29 +1,29 @@
-"""Words and signs of a plain text, cut once for all who read it.
+"""The words of a text, cut once for all who read it, and what is known of a word.
 
-Features, n-grams and the static embedding each look at the words of a prompt. Most texts are ASCII,
-where their rules agree: such a text is cut once, and the next reader finds the tokens.
+Features, n-grams and the static embedding each look at the words of a prompt. What they look for
+never spans white space but in a few phrases, so that a text is parted there once, and what a reader
+makes of a word is remembered: most words of a text then cost one look-up.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
-_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)
+_LONGEST = 100  # characters of a word that is remembered: a longer one will not come again
 
 
-def plain_tokens(text: str) -> tuple[str, ...]:
-    """Words and signs of an ASCII text in lower case, in order."""
+def spaced(text: str) -> tuple[str, ...]:
+    """What stands between white space, in order, with the signs that stand at it."""
     return _cut(text.strip())
 
 
 @lru_cache(maxsize=16)
 def _cut(text: str) -> tuple[str, ...]:
-    return tuple(_TOKEN.findall(text.lower()))
+    return tuple(text.split())
 
 
 class Remembered(dict[str, Value]):
@@ -42,7 +42,9 @@ class Remembered(dict[str, Value]):
         self._make, self._most = make, most
 
     def __missing__(self, word: str) -> Value:
-        if len(self) >= self._most:
-            self.clear()
-        value = self[word] = self._make(word)
+        value = self._make(word)
+        if len(word) <= _LONGEST:
+            if len(self) >= self._most:
+                self.clear()
+            self[word] = value
         return value

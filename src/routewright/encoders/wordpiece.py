@@ -1,8 +1,8 @@
 """Text → words → pieces of words, as the vocabulary of the BERT family has them, uncased.
 
 A word is cut from its beginning into the longest pieces that the vocabulary holds (Wu et al.,
-arXiv 1609.08144); pieces within a word are marked with ##. No library: a cut of a word is
-remembered, so that most words of a text cost one look-up.
+arXiv 1609.08144); pieces within a word are marked with ##. No library: whoever cuts remembers
+the cut, so that most words of a text cost one look-up.
 """
 
 from __future__ import annotations
@@ -11,20 +11,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from routewright.encoders.tokens import plain_tokens
-
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _LONGEST = 100  # characters: what is longer is no word
 
 
 def words(text: str) -> Sequence[str]:
     """The words and signs of a text in lower case, in order."""
-    if not text.isascii():
-        return _WORD.findall(text.lower())
-    tokens = plain_tokens(text)
-    if "_" not in text:
-        return tokens
-    return [word for token in tokens for word in _WORD.findall(token)]
+    return _WORD.findall(text.lower())
 
 
 def pieces(word: str, vocabulary: Mapping[str, int]) -> list[int]:
