@@ -48,7 +48,7 @@ class View:
         """Vectors and features side by side (n, d + f + e), of like scale, for linear models."""
         width = self.embeddings.shape[1]
         parts = [self.embeddings * np.sqrt(max(width, 1)), self.features]
-        return np.hstack(parts if self.extra is None else [*parts, self.extra])
+        return np.concatenate(parts if self.extra is None else [*parts, self.extra], axis=1)
 
     def of(self, rows: NDArray[np.intp]) -> View:
         """The view of these prompts alone."""
@@ -71,7 +71,7 @@ class View:
         """
         length: Floats = np.sqrt((self.features**2).sum(axis=1, keepdims=True))
         form = self.features / np.maximum(length, 1e-9) * _FORM
-        beside = np.hstack([self.embeddings, form.astype(np.float32)])
+        beside = np.concatenate([self.embeddings, form.astype(np.float32)], axis=1)
         return beside * np.float32(1 / np.hypot(1.0, _FORM))
 
 

@@ -107,18 +107,21 @@ class BaseRouter(ABC):
         view = self.space_.view(prompts)
         scores, std, *spent = self._predict_scores(view)
         # Copies in double precision: whoever writes in them changes no router.
-        told = np.clip(np.asarray(scores, dtype=np.float64), 0.0, 1.0)
-        if self.scores_are_expected and not self.scored_.all():
-            # Nothing is known of a model never scored: it is taken for the worst, prompt by prompt.
-            worst = told[:, self.scored_].min(axis=1, keepdims=True)
-            told = np.where(self.scored_, told, np.minimum(told, worst))
         return Predictions(
             models=self.models_,
-            scores=told,
+            scores=self._sound(np.asarray(scores, dtype=np.float64)),
             costs=np.array(self._predict_costs(view), dtype=np.float64),
             std=np.array(std, dtype=np.float64),
             decision_costs=spent[0] if spent else None,
         )
+
+    def expected(self, prompt: Prompt) -> tuple[Floats, Floats]:
+        """Scores (m,) and costs (m,) of one prompt, as ``predict`` gives them.
+
+        A choice needs no more; a family whose standard errors take long leaves them out here.
+        """
+        told = self.predict([prompt])
+        return told.scores[0], told.costs[0]
 
     def params(self) -> dict[str, Any]:
         """What the constructor was given, by name."""
@@ -150,6 +153,15 @@ class BaseRouter(ABC):
     def _space(self) -> TextSpace:
         """The text space to fit; a family that needs no vectors takes the encoder ""."""
         return TextSpace(self.encoder, seed=self.seed)
+
+    def _sound(self, scores: Floats) -> Floats:
+        """Scores (n, m) within [0, 1], in an array of their own."""
+        told = np.minimum(np.maximum(scores, 0.0), 1.0)
+        if self.scores_are_expected and not self.scored_.all():
+            # Nothing is known of a model never scored: it is taken for the worst, prompt by prompt.
+            worst = told[:, self.scored_].min(axis=1, keepdims=True)
+            told = np.where(self.scored_, told, np.minimum(told, worst))
+        return told
 
     def _predict_costs(self, view: View) -> Floats:
         return self.cost_model_.predict(view)

@@ -73,7 +73,7 @@ class Calibration:
     def apply(self, raw: Floats) -> Floats:
         """Calibrated scores (n, m) in [0, 1]; order within a model is kept."""
         if self._untouched:
-            return np.clip(raw, 0.0, 1.0)
+            return np.minimum(np.maximum(raw, 0.0), 1.0)
         columns: list[Floats] = []
         for column, (start, stop) in enumerate(zip(self.ends[:-1], self.ends[1:], strict=True)):
             value = np.interp(raw[:, column], self.x[start:stop], self.y[start:stop])

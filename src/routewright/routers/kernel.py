@@ -62,14 +62,23 @@ class KernelRidge:
         """Scores (n, m), standard errors (n, m), familiarity (n,): mean similarity to the ten
         nearest landmarks. Row by row, so that batches change nothing.
         """  # one sentence each
-        near = min(_NEAR, len(self.landmarks))
         scores = np.empty((len(vectors), len(self.intercept)))
         familiar = np.empty(len(vectors))
         for row, vector in enumerate(vectors):
-            similar = self.landmarks @ vector
-            scores[row] = _likeness(similar, self.width) @ self.weights
-            familiar[row] = np.partition(similar, -near)[-near:].mean()
-        return scores + self.intercept, np.tile(self.std, (len(vectors), 1)), familiar
+            scores[row], similar = self.of(vector)
+            familiar[row] = familiarity(similar)
+        return scores, np.tile(self.std, (len(vectors), 1)), familiar
+
+    def of(self, vector: Float32) -> tuple[Floats, Float32]:
+        """Scores (m,) of one prompt, and its similarity to each landmark (l,)."""
+        similar = self.landmarks @ vector
+        return _likeness(similar, self.width) @ self.weights + self.intercept, similar
+
+
+def familiarity(similar: Float32) -> float:
+    """Mean of the ten largest similarities."""
+    near = min(_NEAR, len(similar))
+    return float(np.partition(similar, -near)[-near:].mean())
 
 
 def choose_landmarks(

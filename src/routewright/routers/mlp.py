@@ -58,6 +58,11 @@ class Networks:
         """One network by itself: the one that did not learn from that fold."""
         return replace(self, values=self.values[[member]])
 
+    def of(self, inputs: Floats) -> Floats:
+        """Scores (m,) of one prompt (f,)."""
+        told = self._read(inputs.astype(np.float32))
+        return np.add.reduce(told) / len(told)
+
     def _read(self, inputs: Float32) -> Floats:
         """Every network's scores (K, m) of one prompt."""
         (weight, bias), *rest = self._stacked

@@ -51,10 +51,16 @@ class Profiles:
 
     def likely(self, inputs: Floats) -> Floats:
         """Probability of each kind (n, k), row by row, so that batches change nothing."""
-        told = np.array([row @ self.slopes for row in inputs]).reshape(-1, len(self.offsets))
-        told = (told + self.offsets) / _CALM
-        told = np.exp(told - told.max(axis=1, keepdims=True))
-        return told / told.sum(axis=1, keepdims=True)
+        return np.array([self._likely(row) for row in inputs]).reshape(-1, len(self.offsets))
+
+    def of(self, inputs: Floats) -> Floats:
+        """Scores (m,) of one prompt."""
+        return self._likely(inputs) @ self.means
+
+    def _likely(self, row: Floats) -> Floats:
+        told = (row @ self.slopes + self.offsets) / _CALM
+        told = np.exp(told - np.maximum.reduce(told))
+        return told / np.add.reduce(told)
 
     def predict(self, inputs: Floats) -> tuple[Floats, Floats]:
         """Scores (n, m) and standard errors (n, m)."""

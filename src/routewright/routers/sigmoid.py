@@ -10,7 +10,8 @@ Floats = NDArray[np.float64]
 
 def sigmoid(z: Floats) -> Floats:
     """1 / (1 + exp(-z)), never exactly 0 or 1."""
-    return 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+    # np.clip takes several times as long for a few numbers.
+    return 1 / (1 + np.exp(-np.minimum(np.maximum(z, -30.0), 30.0)))
 
 
 def logit(p: Floats) -> Floats:

@@ -19,13 +19,22 @@ from routewright.routers.blend import fit_weights
 from routewright.routers.calibration import Calibration, fit_calibration
 from routewright.routers.cost import CostModel
 from routewright.routers.folds import FEWEST, group_folds
-from routewright.routers.kernel import KernelRidge, Landmarks, choose_landmarks, fit_kernel
+from routewright.routers.kernel import (
+    KernelRidge,
+    Landmarks,
+    choose_landmarks,
+    familiarity,
+    fit_kernel,
+)
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.mlp import Networks, fit_networks
 from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
 from routewright.routers.profiles import Profiles, fit_profiles, kinds_of
 from routewright.routers.table import relative_error, score_means
 from routewright.routers.worth import best_worth
+from routewright.types import Prompt
+
+Float32 = NDArray[np.float32]
 
 MEMBERS = ("constant", "ridge", "kernel", "profiles", "mlp")
 
@@ -69,6 +78,14 @@ class _Members:
         # The ridges can leave the unit interval; a score can't.
         doubt = np.array([spread, ridge_std, near_std, kind_std, net_std])
         return np.clip(scores, 0, 1), doubt, familiar
+
+    def of(self, view: View) -> tuple[Floats, Float32]:
+        """Scores of each member (j, 1, m) of the view's one prompt, and its similarities (l,)."""
+        design = view.design[0]
+        near, similar = self.kernel.of(view.places[0])
+        linear = design @ self.ridge.coef + self.ridge.intercept
+        told = np.array([self.mu, linear, near, self.profiles.of(design), self.mlp.of(design)])
+        return np.minimum(np.maximum(told, 0.0), 1.0)[:, None], similar
 
 
 class StackRouter(BaseRouter):
@@ -131,6 +148,16 @@ class StackRouter(BaseRouter):
         self.out_of_fold_ = Predictions(data.models, scores, costs, np.zeros_like(scores))
         if data.complete.any():
             self.recommended_worth_usd_ = best_worth(self.out_of_fold_, data)
+
+    def expected(self, prompt: Prompt) -> tuple[Floats, Floats]:
+        """Scores (m,) and costs (m,) of one prompt, without their standard errors."""
+        view = self.space_.view([prompt])
+        scores, similar = self.members_.of(view)
+        blend = _mixed(self.weights_, scores)
+        if self.gate_[1] > self.gate_[0]:
+            blend = _draw(blend, scores[0], np.array([familiarity(similar)]), self.gate_)
+        told = self._sound(self.calibration_.apply(blend))
+        return told[0], self._predict_costs(view)[0]
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
         scores, std, familiar = self.members_.predict(view)

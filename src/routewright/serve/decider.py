@@ -356,8 +356,7 @@ def _strength(router: BaseRouter | None) -> Mapping[str, float]:
 def _predict(
     router: BaseRouter, prompt: Prompt
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
-    predicted = router.predict([prompt])
-    scores, costs = predicted.scores[0], predicted.costs[0]
+    scores, costs = router.expected(prompt)
     if not (np.isfinite(scores).all() and np.isfinite(costs).all()):
         raise ArithmeticError("a prediction is not finite")
-    return predicted.models, scores, costs
+    return router.models_, scores, costs

@@ -41,7 +41,6 @@ SNIPPETS = st.sampled_from(
         "==",
         "def ",
         "print(",
-        "\n",
         "answer:",
         " a : ",
         "step by step",
@@ -49,11 +48,12 @@ SNIPPETS = st.sampled_from(
         "²",
         "٣",
         "“",
-        "\t",
+        "\n",
         "no explanation",
         "each,",
         "x",
         ":",
+        "\t",
     ]
 )
 

@@ -34,6 +34,17 @@ def check_predictions(subject: Subject) -> None:
     sound(subject.told, len(subject.data), 3)
 
 
+def check_expected(subject: Subject) -> None:
+    """What a choice is made by, ``expected``, is to the bit what ``predict`` gives."""
+    router = subject.fitted
+    odd = () if subject.is_bound else strange_prompts()
+    for prompt in (*subject.data.prompts[:5], *odd):
+        told = router.predict([prompt])
+        scores, costs = router.expected(prompt)
+        hold(np.array_equal(scores, told.scores[0]), prompt.id)
+        hold(np.array_equal(costs, told.costs[0]), prompt.id)
+
+
 def check_strange_texts(subject: Subject) -> None:
     """Empty, huge, non-Latin and broken text, and talks of any form, give finite predictions."""
     odd = strange_prompts()
@@ -84,6 +95,7 @@ def check_threads(subject: Subject) -> None:
 CHECKS = (
     check_not_fitted_refused,
     check_predictions,
+    check_expected,
     check_strange_texts,
     check_strange_training,
     check_no_prompts,
