@@ -194,6 +194,15 @@ def _tag(text: str) -> tuple[str, dict[str, str]]:
     return found[1], dict(pair.split("=", 1) for pair in found[2].split())
 
 
+async def _more_comes(reader: asyncio.StreamReader, within_s: float) -> bool:
+    """Whether a server that closes an idle connection then has something to read first."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while not reader._buffer:
+                await reader._wait_for_data("bye")
+    return bool(reader._buffer)
+
+
 async def _act(
     kind: str,
     given: dict[str, str],
@@ -228,8 +237,7 @@ async def _act(
         await _whole_reply(writer, json.dumps(_whole()).encode(), JSON, 200, many)
     elif kind == "bye":  # closes an idle connection, without a word, just when it may be reused
         await _whole_reply(writer, json.dumps(_whole()).encode(), JSON)
-        await asyncio.sleep(gap)
-        return "cut"
+        return "whole" if await _more_comes(reader, gap) else "cut"
     elif kind == "hang" and at < 0:
         await reader.read()
         raise ConnectionError

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Load:
         self.failed: list[str] = []
         self.broken = 0
         self.url_of: dict[str, str] = {}  # request → the gateway that it was sent to
+        self.answered: Counter[str] = Counter()  # requests by gateway
         self._pause_s = pause_s
         self._over = threading.Event()
         self._threads = [
@@ -93,6 +95,7 @@ class Load:
                 self.broken += 1
                 return
             self.seen.append(ClientLine(name, id_, "complete", at=time.time()))
+            self.answered[url] += 1
         if n % 5:
             return
         with contextlib.closing(_connection(url)) as connection:

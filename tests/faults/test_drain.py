@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -170,6 +171,44 @@ def test_beyond_its_bound_a_worker_refuses_and_recovers(chaos, tmp_path):
     assert sum(whole) >= 16
     assert sum(whole) + len(refused) == 60
     assert all(b'"code":"overloaded"' in body for body in refused)
+
+
+def in_little_memory(chaos: Chaos, folder: Path, streams: int, words: int) -> dict[str, int]:
+    """So many streams through a gateway that may have 256 MB of data; it must live on."""
+    write_config(folder, chaos.url, 'default_model = "cheap"')
+
+    async def run(url: str) -> list[tuple[int, bytes]]:
+        async with clients() as session:
+            asked = (stream(session, url, f"[[say n={words} gap=0.02]]") for _ in range(streams))
+            return await asyncio.gather(*asked)
+
+    limit = ["prlimit", f"--data={256 << 20}", "--"]
+    with gateway_process(cwd=folder, before=limit) as (process, url, _):
+        answers = asyncio.run(run(url))
+        used = int(
+            re.findall(r"VmData:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())[0]
+        )
+        assert Served(url, None).chat("hello").status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    whole = sum(status == 200 and b"[DONE]" in body for status, body in answers)
+    refused = sum(status == 503 and b'"code":"overloaded"' in body for status, body in answers)
+    assert whole + refused == streams
+    assert whole >= streams // 2
+    return {"streams": streams, "whole": whole, "refused": refused, "data_mb": used >> 10}
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="util-linux has prlimit")
+def test_little_memory_is_enough(chaos, tmp_path):
+    """D-12, shortened."""
+    in_little_memory(chaos, tmp_path, 40, 10)
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="util-linux has prlimit")
+def test_half_the_streams_in_little_memory(chaos, tmp_path, figures):
+    """D-12: 256 MB at half of L-03."""
+    figures("D-12", limit_mb=256, killed=0, **in_little_memory(chaos, tmp_path, 250, 200))
 
 
 def test_with_few_descriptors_it_survives_many_clients(chaos, tmp_path):

@@ -77,8 +77,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def killed_over_and_over(folder: Path, port: int, kills: int, seed: int) -> list[float]:
-    """When each of so many gateways on one port was killed, in Unix seconds."""
+def killed_over_and_over(folder: Path, port: int, kills: int, seed: int, load: Load) -> list[float]:
+    """When each of so many gateways on one port was killed, in Unix seconds.
+
+    One of six dies at any moment after its birth, the others after they have answered somebody.
+    """
+    url = f"http://127.0.0.1:{port}"
     chance = random.Random(seed)
     moments: list[float] = []
     with nursery(folder, port) as process:
@@ -87,7 +91,13 @@ def killed_over_and_over(folder: Path, port: int, kills: int, seed: int) -> list
         for _ in range(kills):
             print("another", file=process.stdin, flush=True)
             pid = int(process.stdout.readline())
-            time.sleep(chance.random() ** 2 * 2.0)
+            if chance.randrange(6):
+                answered, over = load.answered[url], time.monotonic() + 30
+                while load.answered[url] == answered and time.monotonic() < over:
+                    time.sleep(0.005)
+                time.sleep(chance.random() * 0.4)
+            else:
+                time.sleep(chance.random())
             moments.append(time.time())
             os.kill(pid, signal.SIGKILL)
             assert int(process.stdout.readline()) == signal.SIGKILL
@@ -106,7 +116,7 @@ def lost_by_kills(folder: Path, kills: int, seed: int) -> dict[str, Any]:
 
         def lane(at: int, port: int) -> None:
             url, n = f"http://127.0.0.1:{port}", (kills + at) // 2
-            deaths[url] = killed_over_and_over(folder, port, n, seed + at)
+            deaths[url] = killed_over_and_over(folder, port, n, seed + at, load)
 
         with Load([f"http://127.0.0.1:{port}" for port in ports]) as load:
             lanes = [

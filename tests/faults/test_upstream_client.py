@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import random
 import socket
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +24,7 @@ from routewright.config import Timeouts
 from routewright.errors import UpstreamError, UpstreamTimeoutError
 from routewright.providers.pool import Pool
 from routewright.providers.response import BUFFER_BYTES
+from routewright.providers.taken import SENDS
 from tests.fakes.raw_server import raw_server, whole
 
 QUICK = Timeouts(connect_s=0.3, first_byte_s=0.3, idle_s=0.3, total_s=9)
@@ -377,71 +380,111 @@ def test_a_tls_handshake_that_stalls_is_left(run, monkeypatch):
 # F-13
 
 
-def closing_now_and_then(seed):
-    """Answers, and closes idle connections: at once, a moment later, or on the next request."""
-    chance = random.Random(seed)
+class Closing:
+    """Answers, and closes idle connections: at once, or whenever nothing has come for a moment.
 
-    async def talk(server, reader, writer):
+    It closes as servers do, in the middle of a request that is on its way: with an end or with a
+    reset. ``served`` has the bodies that it has read.
+    """
+
+    def __init__(self, seed):
+        self.served = collections.Counter()
+        self._chance = random.Random(seed)
+
+    async def __call__(self, server, reader, writer):
+        sock = writer.get_extra_info("socket")
         while True:
-            await server.request(reader)
+            self.served[await server.request(reader)] += 1
             writer.write(whole())
             await writer.drain()
-            match chance.randrange(6):
-                case 0:
-                    return
-                case 1:
-                    await asyncio.sleep(0)
-                    return
-                case 2:
-                    await reader.readexactly(1)
-                    return
-                case 3:
-                    await reader.readexactly(1)
-                    sock = writer.get_extra_info("socket")
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    return
-
-    return talk
+            how = self._chance.randrange(4)
+            if how == 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._chance.random() * 0.004):
+                    while not reader._buffer:
+                        await reader._wait_for_data("close")
+            if reader._buffer:  # a request is here, if only just
+                continue
+            if how == 1:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return
 
 
 async def reuse(calls, seed):
-    async with client(closing_now_and_then(seed), first_byte_s=30, connect_s=9) as (server, pool):
+    """Calls over connections that close; how many connections that took, and what went wrong."""
+    print(f"{calls} calls, seed {seed}")  # noqa: T201
+    closing, chance = Closing(seed), random.Random(seed)
+    errors = []
+    async with client(closing, first_byte_s=30, connect_s=9) as (server, pool):
 
-        async def some(n):
-            for _ in range(n):
-                assert await ask(pool) == b'{"ok": true}'
+        async def some(worker):
+            for n in range(calls // 8):
+                try:
+                    assert await ask(pool, b"%d-%d" % (worker, n)) == b'{"ok": true}'
+                except UpstreamError as error:
+                    errors.append(error)
+                await asyncio.sleep(chance.random() * 0.004)
 
-        await asyncio.gather(*(some(calls // 8) for _ in range(8)))
+        await asyncio.gather(*(some(worker) for worker in range(8)))
         assert server.connections > calls // 10, "hardly any was closed: the test shows nothing"
+    return {
+        "calls": calls,
+        "seed": seed,
+        "connections": server.connections,
+        "errors": len(errors),
+        "served_twice": sum(n > 1 for n in closing.served.values()),
+    }
 
 
-def test_a_kept_connection_that_is_closed_costs_no_error(run):
-    """F-13: closed at the moment of its reuse, with an end or a reset."""
-    run(reuse(400, 1))
+def test_a_kept_connection_that_is_closed_costs_no_error_and_no_second_answer(run):
+    """F-13: closed at the moment of its reuse, with an end or a reset.
+
+    A request that had reached the other host's kernel, and was closed unread, is an error: nobody
+    can tell it from one that was read. That is one of some ten thousand, of connections that live
+    for milliseconds.
+    """
+    told = run(reuse(400, 1))
+    assert told["errors"] <= 2
+    assert told["served_twice"] == 0
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_fifty_thousand_calls_over_connections_that_close_without_one_error(figures):
     """F-13, at its full size."""
-    asyncio.run(reuse(50_000, 2))
-    figures("F-13", calls=50_000, errors=0)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        told = runner.run(reuse(50_000, 2))
+    figures("F-13", client=told)
+    assert told["errors"] <= 25
+    assert told["served_twice"] == 0
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_a_request_that_may_have_been_served_is_not_sent_again(run, kept, monkeypatch):
-    """F-13: only a connection that was closed while idle is replaced."""
-    monkeypatch.setattr("routewright.providers.connection.STALE_S", 0.1)
+def dying(kept, reset, after_s):
+    """Takes its first or its second request and closes the connection without a byte."""
 
     async def dies(server, reader, writer):
-        if kept:
+        if kept and server.connections == 1:
             await server.request(reader)
             writer.write(whole())
         await server.request(reader)
-        await asyncio.sleep(0.3 if kept else 0)
+        await asyncio.sleep(after_s)
+        if reset:
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return dies
+
+
+@pytest.mark.parametrize(
+    ("kept", "reset", "after_s"),
+    [(False, False, 0), (False, True, 0), (True, False, 0), (True, False, 0.1), (True, True, 0.3)],
+)
+def test_a_request_that_was_read_is_not_sent_again(run, kept, reset, after_s):
+    """F-13: an upstream that takes a request and dies without a byte was asked once."""
 
     async def main():
-        async with client(dies, first_byte_s=5) as (server, pool):
+        async with client(dying(kept, reset, after_s), first_byte_s=5) as (server, pool):
             if kept:
                 await ask(pool)
             _, error = await fails(pool, UpstreamError, "broke off")
@@ -451,8 +494,40 @@ def test_a_request_that_may_have_been_served_is_not_sent_again(run, kept, monkey
     run(main())
 
 
-def test_the_repetition_goes_over_a_fresh_connection_and_happens_once(run):
+def test_a_request_that_was_reset_before_word_of_it_is_sent_again_and_counted(run):
+    """F-13: a reset within the 40 ms that a kernel may wait with its word; see ``taken``."""
+
+    async def main():
+        async with client(dying(True, True, 0), first_byte_s=5) as (server, pool):
+            await ask(pool)
+            before = SENDS.get()
+            await fails(pool, UpstreamError, "broke off")
+            assert (server.requests, SENDS.get() - before) == (3, 1)
+
+    run(main())
+
+
+def test_without_word_of_what_was_taken_nothing_is_sent_again(run, monkeypatch):
+    """F-13: on systems that do not tell."""
+    monkeypatch.setattr("routewright.providers.connection.bytes_taken", lambda _: -1)
+
+    async def closes(server, reader, writer):
+        await server.request(reader)
+        writer.write(whole())
+        writer.transport.pause_reading()
+        await asyncio.sleep(0.05)
+
+    async def main():
+        async with client(closes, first_byte_s=5) as (_, pool):
+            await ask(pool)
+            await fails(pool, UpstreamError, "broke off")
+
+    run(main())
+
+
+def test_the_repetition_goes_over_a_fresh_connection_and_happens_once(run, monkeypatch):
     """F-13: an upstream that closes on every request is asked twice at most."""
+    monkeypatch.setattr("routewright.providers.connection.bytes_taken", lambda _: 0)
 
     async def moody(server, reader, writer):
         if server.connections > 2:

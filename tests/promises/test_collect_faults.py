@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benchmarks.collect_faults import Job, kill_at_random, reconcile
+
 from routewright.data.journal import Journal
 from tests.fakes.faulty import charges_of, faulty_upstream, read_log
 
@@ -62,6 +62,7 @@ def test_kill_9_at_random_moments_charges_nothing_twice(make_job):
 
 
 def test_the_budget_is_kept_and_a_larger_one_goes_on(make_job):
+    """D-14: nothing is spent beyond it, and the rest is asked for later."""
     job = make_job()
     limited = Job(**{**vars(job), "command": [*job.command, "--budget-usd", "0.002"]})
     told = limited.run()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,9 +89,14 @@ def routewright(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextlib.contextmanager
-def gateway_process(*args: str, cwd: Path) -> Generator[tuple[subprocess.Popen[str], str, str]]:
-    """The command, once it listens: the process, its URL, and what it printed so far."""
-    command = [sys.executable, "-m", "routewright.cli.main", "serve", *args]
+def gateway_process(
+    *args: str, cwd: Path, before: Sequence[str] = ()
+) -> Generator[tuple[subprocess.Popen[str], str, str]]:
+    """The command, once it listens: the process, its URL, and what it printed so far.
+
+    ``before`` is a command that runs it, ``prlimit`` for one.
+    """
+    command = [*before, sys.executable, "-m", "routewright.cli.main", "serve", *args]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env=ENV
     )

@@ -17,16 +17,16 @@ import httptools
 from routewright.config import Timeouts
 from routewright.errors import UpstreamError, UpstreamTimeoutError
 from routewright.providers.response import Response
+from routewright.providers.taken import bytes_taken
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
 WRITE_S = 30.0  # how long an upstream may take nothing of a request
-STALE_S = 1.0  # a connection that was closed while idle says so within a round trip
 LINGER_S = 1.0  # how long the last bytes of an answer that is known to be whole may take
 
 
 class StaleError(Exception):
-    """A kept connection was closed before a byte came back: it had been closed while idle."""
+    """A kept connection was closed before a byte of the request had reached anybody."""
 
 
 class Connection(asyncio.Protocol):
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._answers = 0
         self._paused = False
         self._unsent = 0  # bytes that the upstream had not taken when it was last looked
-        self._sent_at = 0.0
+        self._taken = -1  # bytes that the upstream had acknowledged before this request
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._first_s = self._idle_s = 0.0  # of the present call
@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._reusable = False
         self._lingering = False
         self._bad = ""
+        self._stale = False  # closed before anything of the request had reached anybody
 
     @property
     def usable(self) -> bool:
@@ -95,8 +96,8 @@ class Connection(asyncio.Protocol):
             raise StaleError
         self._reset()
         response = self._response = Response(self._name, self)
-        self._sent_at = self.loop.time()
-        self._latest = self._sent_at + self._timeouts.total_s
+        self._taken = bytes_taken(self._transport) if self._answers else -1
+        self._latest = self.loop.time() + self._timeouts.total_s
         given = self._timeouts
         self._first_s = given.first_byte_s if streamed else given.total_s
         self._idle_s = given.idle_s if streamed else given.total_s
@@ -142,13 +143,19 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
+    def eof_received(self) -> None:
+        # A closing host may still acknowledge what comes later, only to throw it away.
+        self._stale = self._nobody_got_it()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        stale = self._stale or self._nobody_got_it()
         self._transport = None
         self._stop_timer()
         response, self._response = self._response, None
         if response is not None:
             ends_so = response.begun and not self._sized and exc is None
-            response.end(None if ends_so else self._why_lost())
+            broke = UpstreamError(f"{self._name}: the answer broke off")
+            response.end(None if ends_so else StaleError() if stale else broke)
         self._on_lost(self)
 
     def pause_writing(self) -> None:
@@ -255,11 +262,12 @@ class Connection(asyncio.Protocol):
         if response is not None:
             response.end(error)
 
-    def _why_lost(self) -> Exception:
-        fresh = self.loop.time() - self._sent_at < STALE_S
-        if self._answers and not self._head_bytes and fresh:
-            return StaleError()
-        return UpstreamError(f"{self._name}: the answer broke off")
+    def _nobody_got_it(self) -> bool:
+        """Whether nothing of the request has reached anybody, and so nobody can have answered."""
+        transport, taken = self._transport, self._taken
+        if transport is None or taken < 0 or self._head_bytes:
+            return False
+        return bytes_taken(transport) == taken
 
     # One timer for all phases. It is set again only for an earlier time, else when it ends.
 

@@ -16,6 +16,7 @@ from routewright.config import Timeouts
 from routewright.errors import ConfigError, RequestError, UpstreamError, UpstreamTimeoutError
 from routewright.providers.connection import Connection, StaleError
 from routewright.providers.response import Response
+from routewright.providers.taken import SENDS
 
 HANDSHAKE_S = 5.0
 KEEP_S = 30.0  # how long an idle connection is kept: less than common servers keep theirs
@@ -68,8 +69,8 @@ class Pool:
     ) -> Response:
         """Send a body; the answer once its headers are here, whatever its status.
 
-        A kept connection that had been closed while idle is replaced, once: its request had no
-        answer, and cannot have had one.
+        A kept connection that had been closed while idle is replaced, once, if nothing of the
+        request reached anybody (``taken``): one that may have been read is never sent again.
 
         Raises:
             UpstreamError: nobody answered; ``maybe_paid`` where the request was sent.
@@ -81,7 +82,7 @@ class Pool:
             try:
                 return await kept.ask(head, payload, streamed=streamed)
             except StaleError:
-                pass
+                SENDS.set(SENDS.get() + 1)
         fresh = await self._connect()
         return await fresh.ask(head, payload, streamed=streamed)
 

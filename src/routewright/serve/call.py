@@ -21,12 +21,17 @@ State = Literal["complete", "partial", "failed", "cached"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """One model that was asked: ``outcome`` is ``ok`` or the code of its error."""
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model that was asked: ``outcome`` is ``ok`` or the code of its error.
+
+    It was ``sent`` twice where the first connection was closed before its request had reached
+    anybody, as far as can be known.
+    """
 
     model: str
     outcome: str
     latency_s: float
+    sent: int = 1
 
 
 @dataclass

@@ -28,6 +28,7 @@ from routewright.errors import (
     WeightsError,
 )
 from routewright.protocols import Provider
+from routewright.providers.taken import SENDS
 from routewright.serve.call import Attempt, Call
 from routewright.serve.health import WHOLE_ACCOUNT, Health, Pause, Target
 from routewright.serve.limits import RetryBudget
@@ -135,6 +136,7 @@ class Fallbacks:
         model = self._pool[name]
         target = self.target(name)
         started = time.monotonic()
+        sent_again = SENDS.get()
         outcome = "cancelled"
         try:
             got = await ask(self._providers[model.provider], model)
@@ -147,7 +149,8 @@ class Fallbacks:
             outcome = "internal_error"
             raise
         finally:
-            call.attempts.append(Attempt(name, outcome, time.monotonic() - started))
+            sent = 1 + SENDS.get() - sent_again
+            call.attempts.append(Attempt(name, outcome, time.monotonic() - started, sent))
         return got
 
     def _note(self, target: Target, error: RoutewrightError) -> None:

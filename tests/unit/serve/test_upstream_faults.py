@@ -8,6 +8,8 @@ import socket
 import pytest
 
 from routewright.data.journal import Journal
+from routewright.providers.pool import Pool
+from routewright.providers.taken import SENDS
 from routewright.serve.gateway import Gateway
 from tests.fakes.gateway import ByWord, scripted_settings, served
 from tests.fakes.upstream import Cut, Hang, Raw, Refuse, Say
@@ -173,3 +175,21 @@ def test_stopping_lets_a_running_stream_end(upstream, tmp_path):
             got += piece
     assert b"data: [DONE]" in got
     assert Journal(tmp_path / "decisions.jsonl").rows()[0]["state"] == "complete"
+
+
+def test_a_request_that_was_sent_again_says_so_in_its_row(upstream, tmp_path, monkeypatch):
+    """F-13: where it may have been charged twice, that can be seen."""
+    post = Pool.post
+
+    async def twice(self, *given, **named):
+        SENDS.set(SENDS.get() + 1)
+        return await post(self, *given, **named)
+
+    gateway = Gateway(scripted_settings(upstream.url, tmp_path), router=ByWord())
+    with served(gateway) as running:
+        assert running.chat("hello").status == 200
+        monkeypatch.setattr(Pool, "post", twice)
+        for stream in (False, True):
+            assert running.chat("hello", stream=stream).status == 200
+    rows = Journal(tmp_path / "decisions.jsonl").rows()
+    assert [row["attempts"][0].get("sent", 1) for row in rows] == [1, 2, 2]
