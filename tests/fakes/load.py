@@ -29,15 +29,23 @@ from tests.fakes.upstream import Upstream
 
 
 class Load:
-    """Requests, every second one streamed, with feedback on every fifth.
+    """Requests, every second one streamed, and feedback on some.
 
     Args:
         urls: gateways; each client goes from one to the next.
         clients: how many ask at once.
         pause_s: what each waits between two requests.
+        feedback_every: after how many requests of a client one gets feedback; 0 for never.
     """
 
-    def __init__(self, urls: Sequence[str], *, clients: int = 4, pause_s: float = 0.01) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        clients: int = 4,
+        pause_s: float = 0.01,
+        feedback_every: int = 5,
+    ) -> None:
         self.urls = urls
         self.seen: list[ClientLine] = []
         self.failed: list[str] = []
@@ -45,6 +53,7 @@ class Load:
         self.url_of: dict[str, str] = {}  # request → the gateway that it was sent to
         self.answered: Counter[str] = Counter()  # requests by gateway
         self._pause_s = pause_s
+        self._feedback_every = feedback_every
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._ask_on, args=(at,), daemon=True) for at in range(clients)
@@ -96,7 +105,7 @@ class Load:
                 return
             self.seen.append(ClientLine(name, id_, "complete", at=time.time()))
             self.answered[url] += 1
-        if n % 5:
+        if not self._feedback_every or n % self._feedback_every:
             return
         with contextlib.closing(_connection(url)) as connection:
             said = _post(connection, "/v1/feedback", {"decision_id": id_, "mark": n % 6})

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.collect_faults import Job, kill_at_random, reconcile
 
+from benchmarks.collect_faults import Job, kill_at_random, reconcile
 from routewright.data.journal import Journal
 from tests.fakes.faulty import charges_of, faulty_upstream, read_log
 

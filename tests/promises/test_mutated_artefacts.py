@@ -445,6 +445,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 @pytest.mark.parametrize("name", ["stack", "knn", "ridge", "kmeans"])
 def test_every_mutated_artefact_is_refused_with_a_reason(name, tmp_path, monkeypatch):
+    """A-01, A-02: accepted bad ones 0 of 1,000, pickles among them."""
     monkeypatch.chdir(tmp_path)
     sound = tmp_path / f"{name}-sound"
     for each in {name, "length", "zero", "task", "oracle"}:

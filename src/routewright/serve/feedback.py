@@ -13,7 +13,7 @@ import msgspec
 
 from routewright.errors import RequestError, StoreAwayError
 from routewright.serve.ids import Ids
-from routewright.serve.ledger import Ledger
+from routewright.serve.ledger import KEEP_S, Ledger
 from routewright.serve.sinks import Sink, StateSink
 from routewright.state.rows import FeedbackRow
 
@@ -105,15 +105,30 @@ class Feedback:
         return _answer(row)
 
     async def _key_of(self, decision_id: str) -> str | None:
-        """The key that a decision was made for, were it still in a queue."""
+        """The key that a decision was made for, were it still in a queue.
+
+        Raises:
+            StoreAwayError: it may be in one that cannot be written now.
+        """
         if self._keeper is None or not Ids.looks_like_one(decision_id):
             return None
         with contextlib.suppress(StoreAwayError):
             found = await asyncio.to_thread(self._keeper.key_of, decision_id)
             if found is not None:
                 return found
-        await asyncio.sleep(QUEUED_S)
-        return await asyncio.to_thread(self._keeper.key_of, decision_id)
+        over = time.monotonic() + KEEP_S
+        while time.monotonic() < over:
+            behind = self._ledger.behind
+            await asyncio.sleep(QUEUED_S)
+            try:
+                found = await asyncio.to_thread(self._keeper.key_of, decision_id)
+            except StoreAwayError:
+                if not behind:
+                    raise
+                continue
+            if found is not None or not behind:
+                return found
+        raise StoreAwayError("decisions cannot be written now; send the feedback again")
 
     def _row(self, asked: FeedbackRequest, key_id: str, key: str) -> FeedbackRow:
         said = msgspec.structs.replace(asked, idempotency_key=None)

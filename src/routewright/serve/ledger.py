@@ -141,6 +141,11 @@ class Ledger:
         return len(self._queue)
 
     @property
+    def behind(self) -> bool:
+        """Whether rows wait for longer than the window: the disk takes nothing, or too slowly."""
+        return bool(self.trouble) or len(self._queue) > BATCH_ROWS
+
+    @property
     def lost(self) -> int:
         """How many rows of any kind were lost."""
         return self.dropped.total()
