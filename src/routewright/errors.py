@@ -3,6 +3,7 @@
     RoutewrightError
     ├── UsageError               the caller can fix it: exit code 2, HTTP 400
     │   ├── ConfigError          routewright.toml, a flag or an environment variable
+    │   │   └── UnknownKeyError  no API key of that id or name: HTTP 404
     │   ├── DataError            a table, a prompt file or a journal
     │   │   └── DamagedError     a journal with a line that is not as it was written
     │   ├── ArtefactError        a trained router on disk
@@ -11,6 +12,7 @@
     │   ├── UnknownModelError    a model name that nobody offers: HTTP 404
     │   └── MissingExtraError    an optional dependency is not installed
     ├── AuthError                no key, or none that is in force: HTTP 401
+    ├── RefusedError             a reload or promotion that is not taken: HTTP 409
     ├── AccessError              a key that may not have what it asks for: HTTP 403
     ├── BudgetError              a key's dollars are spent: HTTP 429
     ├── HostError                a request for another host: HTTP 421
@@ -70,6 +72,13 @@ class ConfigError(UsageError):
     code = "invalid_config"
 
 
+class UnknownKeyError(ConfigError):
+    """No API key of that id or name."""
+
+    status = 404
+    code = "key_not_found"
+
+
 class DataError(UsageError):
     """A table, prompt file or journal that cannot be read as what it claims to be."""
 
@@ -124,6 +133,15 @@ class AuthError(RoutewrightError):
 
     def __init__(self) -> None:
         super().__init__("no valid key: send one as `Authorization: Bearer KEY` or `x-api-key`")
+
+
+class RefusedError(RoutewrightError):
+    """A reload or promotion that is not taken; what was in force stays so."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "refused"
+    exit_code = 2
 
 
 class AccessError(RoutewrightError):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,7 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
     """Serve with several workers; each reads the configuration when it starts."""
     from routewright.serve import metrics
     from routewright.serve.gateway import Gateway
+    from routewright.serve.peers import Peers
     from routewright.serve.server import bind_all, serve, url_of
     from routewright.serve.workers import Workers
 
@@ -104,7 +106,9 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
             stop.set()
 
         loop.add_reader(parent, orphaned)
-        gateway = Gateway(read(), source=read)
+        peers = Peers(shared)
+        peers.listen()
+        gateway = Gateway(read(), source=read, peers=peers)
         await serve(gateway, listener=listener, on_ready=lambda _: ready(), stop=stop)
 
     def worker(listener: socket.socket, ready: Callable[[], None], parent: int) -> int:
@@ -118,7 +122,9 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
     gateway = read().gateway
     listeners = bind_all(gateway.host, gateway.port, count, wide=True)
     url = url_of(listeners[0])
-    return Workers(listeners, worker, lambda: _announce(url), metrics.forget).run()
+    with tempfile.TemporaryDirectory(prefix="routewright-workers-") as folder:
+        shared = Path(folder)
+        return Workers(listeners, worker, lambda: _announce(url), metrics.forget).run()
 
 
 def _take_all_descriptors() -> None:

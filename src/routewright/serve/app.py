@@ -20,6 +20,7 @@ from routewright.errors import (
     RoutewrightError,
     UnknownModelError,
 )
+from routewright.serve.admin import Admin
 from routewright.serve.arrival import ARRIVAL, Arrival
 from routewright.serve.bounds import refuse_routing
 from routewright.serve.counting import count_tokens
@@ -66,7 +67,13 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> Starlette:
     """The ASGI application; starting and closing the gateway is the caller's business."""
     surface = _Surface(gateway, body_timeout_s)
-    endpoints = [_Endpoint(spec, getattr(surface, spec.handler), gateway) for spec in TABLE]
+    admin = Admin(gateway, surface.body)
+    endpoints = [
+        _Endpoint(
+            spec, getattr(admin if spec.access == "admin" else surface, spec.handler), gateway
+        )
+        for spec in TABLE
+    ]
     app = _App(
         routes=[
             Route(spec.path, endpoint, methods=[spec.method])
@@ -179,12 +186,12 @@ class _Surface:
         await self._ask(RESPONSES, scope, receive, send)
 
     async def embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await self._body(scope, receive)
+        body = await self.body(scope, receive)
         body = {**body, "model": embedding_model(self._gateway.decider, body.get("model"))}
         await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), send, scope[KEY]), scope)
 
     async def count_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await self._body(scope, receive)
+        body = await self.body(scope, receive)
         counted, source = await unless_gone(
             count_tokens(self._relay, body, forwarded(MESSAGES, scope), scope[KEY]), scope
         )
@@ -196,12 +203,12 @@ class _Surface:
         await send_json(send, 200, document())
 
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = route_request(await self._body(scope, receive))
+        request = route_request(await self.body(scope, receive))
         await send_json(send, 200, await self._relay.decide(request, scope[KEY]))
 
     async def feedback(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = dict(scope["headers"]).get(b"idempotency-key", b"").decode("latin-1")
-        body = await self._body(scope, receive)
+        body = await self.body(scope, receive)
         asker = scope[KEY].id if scope[KEY] else ""
         taken = await self._feedback.take(body, key_id=asker, idempotency_key=key)
         await send_json(send, 200, taken)
@@ -239,7 +246,8 @@ class _Surface:
         del scope, receive
         await send_bytes(send, await self._gateway.metrics.text(self._gateway), CONTENT_TYPE)
 
-    async def _body(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+    async def body(self, scope: Scope, receive: Receive) -> dict[str, Any]:
+        """The JSON object in a request's body, without fields that are nobody's to say."""
         raw = await read_body(
             scope,
             receive,
@@ -251,7 +259,7 @@ class _Surface:
         return body
 
     async def _ask(self, dialect: Dialect, scope: Scope, receive: Receive, send: Send) -> None:
-        request = dialect.read(await self._body(scope, receive))
+        request = dialect.read(await self.body(scope, receive))
         if request.native is not None and (headers := forwarded(dialect, scope)):
             native = msgspec.structs.replace(request.native, headers=tuple(headers.items()))
             request = msgspec.structs.replace(request, native=native)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +29,8 @@ from routewright.serve.logs import AccessLog
 from routewright.serve.metrics import Metrics
 from routewright.serve.naming import Names
 from routewright.serve.needs import lacks, lacks_dialects
+from routewright.serve.peers import Peers
+from routewright.serve.promotion import in_force
 from routewright.serve.quota import Quota
 from routewright.serve.relay import Relay
 from routewright.serve.sinks import make_keyring, make_sink
@@ -162,6 +164,7 @@ class Gateway:
         settings: the configuration.
         router: instead of the configured artefact.
         source: reads the configuration again for a reload.
+        peers: the other workers of the port.
 
     Raises:
         ConfigError: pool, router and settings do not fit together, or a key is not set.
@@ -174,7 +177,12 @@ class Gateway:
         *,
         router: BaseRouter | None = None,
         source: Callable[[], Settings] | None = None,
+        peers: Peers | None = None,
     ) -> None:
+        self.configured = settings  # as the file says it, before what was promoted
+        self.peers = peers
+        if router is None:
+            settings = in_force(settings)
         self.health = Health()
         self.state: State = "starting"
         self.reload_refused = ""
@@ -265,11 +273,18 @@ class Gateway:
             self._telemetry = await asyncio.to_thread(Telemetry, self.settings.gateway.otel)
             self.watches.append(self._telemetry)
         self._refreshing = asyncio.create_task(self.metrics.keep_fresh(self))
+        if self.peers is not None:
+            await self.peers.start(self)
         if self.state == "starting":
             self.state = "ready"
 
     async def reload(
-        self, settings: Settings | None = None, *, router: BaseRouter | None = None
+        self,
+        settings: Settings | None = None,
+        *,
+        router: BaseRouter | None = None,
+        artefact: str | None = None,
+        agree: Callable[[Generation], Awaitable[None]] | None = None,
     ) -> None:
         """Put a new configuration and artefact in force, once they have been tried.
 
@@ -279,18 +294,21 @@ class Gateway:
         Args:
             settings: instead of those that ``source`` reads.
             router: instead of the configured artefact.
+            artefact: likewise, its folder.
+            agree: called with what has been tried; it takes effect unless that raises.
 
         Raises:
             RoutewrightError: why it was refused; then the old ones stay in force.
         """
         async with self._reloading:
             try:
-                fresh = await self._tried(settings, router)
+                configured, fresh = await self._tried(settings, router, artefact, agree)
             except Exception as error:
                 self.reload_refused = " ".join(str(error).split())
                 self.metrics.reloaded("refused")
                 raise
             old, self.relay.generation = self.generation, fresh
+            self.configured = configured
             self.reload_refused = ""
             self.metrics.reloaded("applied")
         retiring = asyncio.create_task(self._retire(old))
@@ -300,6 +318,8 @@ class Gateway:
     async def aclose(self) -> None:
         """Write what is queued and let go of everything; safe to call twice."""
         self.state = "draining"
+        if self.peers is not None:
+            await self.peers.aclose()
         if self._refreshing is not None:
             self._refreshing.cancel()
         if self.keyring is not None:
@@ -317,21 +337,33 @@ class Gateway:
             self.watches.remove(telemetry)
             await asyncio.to_thread(telemetry.close)
 
-    async def _tried(self, settings: Settings | None, router: BaseRouter | None) -> Generation:
-        """A generation that is open and has shown that it works; off the event loop till then."""
+    async def _tried(
+        self,
+        settings: Settings | None,
+        router: BaseRouter | None,
+        artefact: str | None,
+        agree: Callable[[Generation], Awaitable[None]] | None,
+    ) -> tuple[Settings, Generation]:
+        """Settings, and their generation: open, and shown to work off the event loop till then."""
         old = self.generation
         if settings is None:
-            if self._source is None:
+            if self._source is not None:
+                settings = await asyncio.to_thread(self._source)
+            elif artefact is not None:
+                settings = self.configured
+            else:
                 raise ConfigError("there is no configuration file to read again; restart instead")
-            settings = await asyncio.to_thread(self._source)
-        fresh = await asyncio.to_thread(self._generation, settings, router, old)
+        obeyed = settings if router else await asyncio.to_thread(in_force, settings, artefact)
+        fresh = await asyncio.to_thread(self._generation, obeyed, router, old)
         try:
             await asyncio.to_thread(fresh.check, old)
             await fresh.start()
+            if agree is not None:
+                await agree(fresh)
         except BaseException:
             await fresh.aclose(keep=[old])
             raise
-        return fresh
+        return settings, fresh
 
     def _make_quota(self, settings: Settings) -> Quota | None:
         """What counts for the keys; None where nothing keeps any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -64,9 +65,14 @@ def _operation(spec: RouteSpec) -> dict[str, Any]:
     if spec.takes:
         taken = {"application/json": {"schema": _ref(spec.takes)}}
         told["requestBody"] = {"required": True, "content": taken}
-    if "{name" in spec.path:
-        name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-        told["parameters"] = [name]
+    text = {"type": "string"}
+    told["parameters"] = [
+        *(
+            {"name": name, "in": "path", "required": True, "schema": text}
+            for name in re.findall(r"\{(\w+)", spec.path)
+        ),
+        *({"name": name, "in": "query", "schema": text} for name in spec.query),
+    ]
     return told
 
 

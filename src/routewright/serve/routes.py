@@ -15,20 +15,22 @@ Access = Literal["open", "user", "watch", "admin"]
 class RouteSpec(msgspec.Struct, frozen=True):
     """One path with one method.
 
-    ``handler`` names a method of the surface in ``app``. ``access`` says whose key is asked for
-    where keys are in force: nobody's, a user's, or the operator's. ``watch`` is for the operator
-    as well, and open on loopback where there is neither an operator's key nor a user's.
-    ``takes`` and ``gives`` name schemas of the OpenAPI document; ``streams`` tells that
-    server-sent events may answer, and ``dialect`` whose shape errors have.
+    ``handler`` names a method of the surface in ``app``, or of ``admin`` for the operator's.
+    ``access`` says whose key is asked for where keys are in force: nobody's, a user's, or the
+    operator's. ``watch`` is for the operator as well, and open on loopback where there is neither
+    an operator's key nor a user's. ``takes`` and ``gives`` name schemas of the OpenAPI document,
+    ``query`` the fields of the query; ``streams`` tells that server-sent events may answer, and
+    ``dialect`` whose shape errors have.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     handler: str
     access: Access
     summary: str
     takes: str = ""
     gives: str = ""
+    query: tuple[str, ...] = ()
     streams: bool = False
     dialect: Literal["chat", "messages"] = "chat"
 
@@ -136,6 +138,97 @@ TABLE = (
     ),
     # The operator's: it tells versions, spending and the names of all models.
     RouteSpec("GET", "/metrics", "metrics", "watch", "Tell what Prometheus reads, as text"),
+    RouteSpec("GET", "/admin/keys", "keys", "admin", "List every key", gives="KeyList"),
+    RouteSpec(
+        "POST",
+        "/admin/keys",
+        "create_key",
+        "admin",
+        "Make a key; its secret is told this once",
+        takes="NewKey",
+        gives="Key",
+    ),
+    RouteSpec("GET", "/admin/keys/{key}", "key", "admin", "Show a key", gives="Key"),
+    RouteSpec(
+        "PATCH",
+        "/admin/keys/{key}",
+        "change_key",
+        "admin",
+        "Change what a key allows; null takes a limit away",
+        takes="KeyChanges",
+        gives="Key",
+    ),
+    RouteSpec(
+        "DELETE", "/admin/keys/{key}", "revoke_key", "admin", "End a key for good", gives="Key"
+    ),
+    RouteSpec(
+        "POST",
+        "/admin/keys/{key}/rotate",
+        "rotate_key",
+        "admin",
+        "Make another secret for a key",
+        gives="Key",
+    ),
+    RouteSpec(
+        "POST",
+        "/admin/reload",
+        "reload",
+        "admin",
+        "Read configuration and artefact again, in all workers or in none",
+        gives="Rollout",
+    ),
+    RouteSpec(
+        "GET",
+        "/admin/artefacts",
+        "artefacts",
+        "admin",
+        "Tell which artefact is in force and what was before it",
+        gives="Artefacts",
+    ),
+    RouteSpec(
+        "POST",
+        "/admin/artefacts/promote",
+        "promote",
+        "admin",
+        "Put another artefact in force, in all workers or in none",
+        takes="Promotion",
+        gives="Rollout",
+    ),
+    RouteSpec(
+        "POST",
+        "/admin/artefacts/rollback",
+        "rollback",
+        "admin",
+        "Put the former artefact in force again, likewise",
+        gives="Rollout",
+    ),
+    RouteSpec(
+        "GET",
+        "/admin/stats",
+        "stats",
+        "admin",
+        "Count requests, dollars and tokens by model and by key",
+        gives="Stats",
+        query=("since", "until"),
+    ),
+    RouteSpec(
+        "GET",
+        "/admin/decisions",
+        "decisions",
+        "admin",
+        "List decisions, latest first",
+        gives="DecisionList",
+        query=("since", "until", "model", "state", "key_id", "artefact", "before", "limit"),
+    ),
+    RouteSpec(
+        "GET",
+        "/admin/decisions/{id}",
+        "decision",
+        "admin",
+        "Show a decision with its candidates, attempts, outcome and feedback",
+        gives="DecisionRecord",
+        query=("content",),
+    ),
     RouteSpec(
         "GET",
         "/openapi.json",

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from routewright.errors import ConfigError
+from routewright.errors import ConfigError, UnknownKeyError
 from routewright.state import tables
 from routewright.state.api_key import ApiKey, Terms, digest_of
 from routewright.state.store import Store
@@ -77,13 +77,13 @@ class Keys:
         """The key of that id or name.
 
         Raises:
-            ConfigError: there is none.
+            UnknownKeyError: there is none.
         """
         c = tables.api_keys.c
         query = sa.select(tables.api_keys).where(sa.or_(c.id == named, c.name == named))
         found = [_key(row) for row in self._store.select(query)]
         if not found:
-            raise ConfigError(f"no key {named!r}; `routewright keys list` shows them")
+            raise UnknownKeyError(f"no key {named!r}; `routewright keys list` shows them")
         return next((key for key in found if key.id == named), found[0])
 
     def revoke(self, named: str) -> ApiKey:
