@@ -1,8 +1,9 @@
-"""The server's side of a connection: what uvicorn's parser leaves unbounded.
+"""The server's side of a connection: HTTP/1.1 with every phase bounded, and the client watched.
 
 A request's head has a size, a number of headers and a time; it names one host. A client that
 reads nothing is left after a time without progress. Whoever works for a client is told at once
-when it leaves, in every phase.
+when it leaves, in every phase. uvicorn listens, accepts and drains; ``exchange`` has one request
+with its answer.
 """
 
 # ruff: noqa: D102  # public methods are callbacks, which asyncio and httptools describe
@@ -11,54 +12,105 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from starlette.types import ASGIApp
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from routewright.errors import RequestError, error_object
+from routewright.serve.exchange import Exchange
 
 HEAD_S = 10.0  # from the first byte, or from the connection's begin, to the end of the headers
 HEAD_BYTES = 64 * 1024
 HEADERS = 128
 WRITE_S = 60.0  # how long a client may take nothing of its answer
+BODY_BYTES = 64 * 1024  # of a body that nobody reads; then the client has to wait
 WATCHERS = "routewright.watchers"
 """The extension of a scope with the functions to call when the client has left."""
+ARRIVED = "routewright.arrived"
+"""The extension with a function that gives the whole body if it has come, else None."""
 
 _HOST = re.compile(rb"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?", re.ASCII)
 _SIZE, _COUNT = "the headers are larger than {} bytes", "there are more than {} headers"
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on httptools, with every phase bounded."""
+class GuardedProtocol(asyncio.Protocol):
+    """A connection, its parser and the requests on it, which are answered one after the other.
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    Made by uvicorn's server, which also asks for ``shutdown``.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any] | None = None,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        del app_state
+        self.loop = _loop or asyncio.get_running_loop()
+        self.state = server_state
+        self.app = cast("ASGIApp", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
+        self._keep_s = config.timeout_keep_alive
+        self._parser = httptools.HttpRequestParser(self)
+        # So that a request that ends its connection is answered whatever stands after it.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._server: Any = None
+        self._client: Any = None
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._expects = False  # "100 Continue" before it sends its body
+        self._newest: Exchange | None = None  # whose body is read
+        self._queue: deque[Exchange] = deque()  # the one that runs, and those that wait
         self._watchers: set[Callable[[], None]] = set()
         self._head: int | None = None  # bytes of a head that is not complete
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # of a head, or of an idle connection
         self._stuck: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._reading = True
+        self._writable: asyncio.Future[None] | None = None  # while the client takes nothing
         self._refused: tuple[int, str] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.state.connections.add(self)  # pyright: ignore[reportArgumentType]  # no base class is asked for
+        self._server = _address(transport.get_extra_info("sockname"))
+        self._client = _address(transport.get_extra_info("peername"))
         self._timer = self.loop.call_later(HEAD_S, self._head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+        del exc
+        self.state.connections.discard(self)  # pyright: ignore[reportArgumentType]
         self._head_done()
         self._cancel_stuck()
+        for exchange in self._queue:
+            exchange.leave()
+        self._release()
         for leave in tuple(self._watchers):
             leave()
 
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
             return
-        super().data_received(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to nothing that is served here: the request is answered as it is
+        except httptools.HttpParserError:
+            self._refuse(*self._refused or (400, "this is no valid HTTP request"))
+            return
         if self._head is None or self.transport.is_closing():
             return
         self._head += len(data)
@@ -67,44 +119,128 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._timer is None:
             self._timer = self.loop.call_later(HEAD_S, self._head_late)
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head = 0
-        cast("dict[str, Any]", self.scope)["extensions"] = {WATCHERS: self._watchers}
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        if len(self.headers) > HEADERS:
-            self._reject(431, _COUNT.format(HEADERS))
-
-    def on_headers_complete(self) -> None:
-        self._head_done()
-        size = sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > HEAD_BYTES:  # they came in one piece
-            self._reject(431, _SIZE.format(HEAD_BYTES))
-        hosts = [value for name, value in self.headers if name == b"host"]
-        one = len(hosts) == 1 and _HOST.fullmatch(hosts[0])
-        parser = cast("httptools.HttpRequestParser", self.parser)
-        if not one and (hosts or parser.get_http_version() != "1.0"):
-            self._reject(400, "a request names its host once, in the header Host")
-        super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        del msg  # ours says it as OpenAI would
-        status, said = self._refused or (400, "this is no valid HTTP request")
-        self._refuse(status, said)
+    def eof_received(self) -> None:
+        """Close: a client that sends no more is taken to have left."""
 
     def pause_writing(self) -> None:
-        super().pause_writing()
+        self._writable = self.loop.create_future()
         self._unsent = self.transport.get_write_buffer_size()
         self._stuck = self.loop.call_later(WRITE_S, self._look_whether_it_reads)
 
     def resume_writing(self) -> None:
         self._cancel_stuck()
-        super().resume_writing()
+        self._release()
+
+    # The parser's side
+
+    def on_message_begin(self) -> None:
+        if self._newest is not None:  # the connection was idle
+            self._head_done()
+        self._head = 0
+        self._url, self._headers, self._expects = b"", [], False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+        if len(self._headers) > HEADERS:
+            self._reject(431, _COUNT.format(HEADERS))
+
+    def on_headers_complete(self) -> None:
+        self._head_done()
+        headers, parser = self._headers, self._parser
+        size = hosts = 0
+        for name, value in headers:
+            size += len(name) + len(value) + 4
+            if name == b"host":
+                hosts += 1 if _HOST.fullmatch(value) else 2
+        if size > HEAD_BYTES:  # they came in one piece
+            self._reject(431, _SIZE.format(HEAD_BYTES))
+        version = parser.get_http_version()
+        if hosts != 1 and (hosts or version != "1.0"):
+            self._reject(400, "a request names its host once, in the header Host")
+        url = httptools.parse_url(self._url)
+        path = url.path.decode("ascii")
+        scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self._server,
+            "client": self._client,
+            "scheme": "http",
+            "root_path": "",
+            "headers": headers,
+            "method": parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+        }
+        keep = version != "1.0" and parser.should_keep_alive()
+        exchange = Exchange(self, scope, keep_alive=keep, expects=self._expects)
+        scope["extensions"] = {WATCHERS: self._watchers, ARRIVED: exchange.arrived}
+        self._newest = exchange
+        self._queue.append(exchange)
+        if len(self._queue) == 1:
+            exchange.begin()
+        else:
+            self._pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        if self._newest is not None and self._newest.take(body) > BODY_BYTES:
+            self._pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._newest is not None:
+            self._newest.take(b"", last=True)
+
+    # The exchange's side
+
+    def read(self, exchange: Exchange) -> None:
+        """What has come of the body is read, and more may come."""
+        if exchange is self._newest:
+            self._resume_reading()
+
+    @property
+    def writable(self) -> asyncio.Future[None] | None:
+        """What to wait for before more is written; None where that can be done now."""
+        return self._writable
+
+    def answered(self, exchange: Exchange) -> None:
+        """The answer is written: the next request has its turn, or the connection is idle."""
+        self.state.total_requests += 1
+        self._queue.popleft()
+        if not exchange.keep_alive:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._resume_reading()
+            if self._queue:
+                self._queue[0].begin()
+            elif self._timer is None:
+                self._timer = self.loop.call_later(self._keep_s, self._idle_long)
+
+    def shutdown(self) -> None:
+        """Close, after the answer that is under way."""
+        if self._newest is None or not self._queue:
+            self.transport.close()
+        else:
+            self._newest.keep_alive = False
+
+    def _pause_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self.transport.resume_reading()
 
     def _reject(self, status: int, said: str) -> None:
-        """End the parsing; ``data_received`` has it answered by ``send_400_response``."""
+        """End the parsing, which ``data_received`` answers."""
         self._refused = status, said
         raise ValueError(said)
 
@@ -114,8 +250,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_done()
         if self.transport.is_closing():
             return
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is not None and not cycle.response_complete:
+        if self._queue:
             self.transport.close()
             return
         body = msgspec.json.encode(error_object(RequestError(said, status=status)))
@@ -139,6 +274,15 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._refuse(408, f"the headers did not arrive in {HEAD_S:g} s")
 
+    def _idle_long(self) -> None:
+        self._timer = None
+        self.transport.close()
+
+    def _release(self) -> None:
+        waiting, self._writable = self._writable, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
     def _cancel_stuck(self) -> None:
         if self._stuck is not None:
             self._stuck.cancel()
@@ -151,3 +295,8 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._stuck = None
             self.transport.abort()
+
+
+def _address(told: Any) -> tuple[str, int] | None:
+    """Host and port of an end of a connection; an IPv6 address has more to it."""
+    return (told[0], told[1]) if told else None
