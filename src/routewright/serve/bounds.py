@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from routewright.errors import RequestError
@@ -65,14 +66,21 @@ def refuse_routing(body: Mapping[str, Any], path: str = "", depth: int = 0) -> N
         RequestError: it would; ``param`` names the field.
     """
     for name, value in body.items():
-        if name.lower().replace("-", "_") in REFUSED:
+        if _is_refused(name):
             raise RequestError(
                 f"{path}{name}: a request cannot choose how models are called; leave it out",
                 param=f"{path}{name}",
             )
         # Ours has a schema, which refuses what it does not know.
+        if not isinstance(value, dict | list):
+            continue
         if (path or (name not in CONTENT and name != "routewright")) and depth < _DEEPEST:
-            _look_into(value, f"{path}{name}", depth + 1)
+            _look_into(cast("object", value), f"{path}{name}", depth + 1)
+
+
+@lru_cache(1024)  # the same few names in nearly every request
+def _is_refused(name: str) -> bool:
+    return name.lower().replace("-", "_") in REFUSED
 
 
 def _look_into(value: object, path: str, depth: int) -> None:

@@ -34,7 +34,7 @@ class Exchange:
     ) -> None:
         self.keep_alive = keep_alive
         self._connection = connection
-        self._scope = scope  # until it is given away, or each keeps the other alive
+        self._scope: Scope | None = scope  # until it is given away, or each keeps the other alive
         self._bodiless = scope["method"] == "HEAD"
         self._expects = expects
         self._body: list[bytes] = []
@@ -49,10 +49,11 @@ class Exchange:
         self._left: int | None = None  # bytes of the answer to come; None where it is chunked
 
     def begin(self) -> None:
-        """Run the application; call it once."""
-        self._task = self._connection.loop.create_task(self._run(self._scope))
-        self._scope = {}
-        self._connection.state.tasks.add(self._task)
+        """Run the application."""
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            self._task = self._connection.loop.create_task(self._run(scope))
+            self._connection.state.tasks.add(self._task)
 
     def take(self, body: bytes, *, last: bool = False) -> int:
         """A piece of the body has come; how many bytes wait to be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -384,6 +385,7 @@ class Gateway:
         await old.idle.wait()
         others = [g for g in self._retiring.values() if g is not old]
         await old.aclose(keep=[*others, self.generation])
+        gc.unfreeze()  # the server has set it aside with all else: now it may go
 
 
 def _as_served(model: Model, settings: Settings) -> Model:

@@ -67,9 +67,11 @@ class Ledger:
         if self._sink is not None:
             request = call.request
             seq = self._sink.next_seq()
-            self._put(
-                Decided(seq, time.time(), call.key_id, request.model, request.stream, call.decision)
-            )
+            if seq:
+                at = time.time()
+                self._put(
+                    Decided(seq, at, call.key_id, request.model, request.stream, call.decision)
+                )
 
     def ended(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 
 from routewright.errors import OverloadedError
@@ -23,7 +24,7 @@ class Admission:
         self.most = most
         self.running = 0
         self.waiting = 0
-        self._slots = asyncio.Semaphore(most)
+        self._queue: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
         """Take a slot; every return is followed by one ``leave``.
@@ -31,25 +32,35 @@ class Admission:
         Raises:
             OverloadedError: the queue is full, or the turn did not come in ``QUEUE_S``.
         """
-        if self._slots.locked():
-            if self.waiting >= max(self.most // QUEUE_SHARE, 1):
-                raise OverloadedError("too many requests at once; try again in a second")
-            self.waiting += 1
-            try:
-                async with asyncio.timeout(QUEUE_S):
-                    await self._slots.acquire()
-            except TimeoutError:
-                raise OverloadedError("too many requests at once; try again in a second") from None
-            finally:
-                self.waiting -= 1
-        else:
-            await self._slots.acquire()  # one is free: this does not wait
-        self.running += 1
+        if self.running < self.most:
+            self.running += 1
+            return
+        if self.waiting >= max(self.most // QUEUE_SHARE, 1):
+            raise OverloadedError("too many requests at once; try again in a second")
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(QUEUE_S):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # the slot came in the same moment: somebody else has it
+            if isinstance(error, TimeoutError):
+                told = "too many requests at once; try again in a second"
+                raise OverloadedError(told) from None
+            raise
+        finally:
+            self.waiting -= 1
 
     def leave(self) -> None:
-        """Give the slot back."""
+        """Give the slot back, to the one that has waited longest if any does."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
         self.running -= 1
-        self._slots.release()
 
 
 class RetryBudget:

@@ -40,6 +40,11 @@ _PARTS = {
 }
 
 
+_ASKING = frozenset(
+    ("tools", "functions", "response_format", "n", "logprobs", "top_logprobs", "modalities")
+)
+
+
 class Needs(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a request asks of a model.
 
@@ -57,7 +62,10 @@ class Needs(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """About how many tokens messages have: their UTF-8 bytes by four, and a few a turn."""
-    size = sum(len(message.text.encode()) for message in messages)
+    size = 0
+    for message in messages:
+        content = message.content
+        size += len((content if isinstance(content, str) else message.text).encode())
     return -(-size // BYTES_PER_TOKEN) + TOKENS_PER_TURN * len(messages)
 
 
@@ -67,8 +75,10 @@ def read_needs(messages: Sequence[Message], body: Mapping[str, Any]) -> Needs:
     wants = media | _wants(body)
     tokens = estimate_tokens(messages) + TOKENS_PER_MEDIUM * count
     schema = (json_object(body.get("response_format")) or {}).get("json_schema")
-    calls = [message.get("tool_calls") for message in json_objects(body.get("messages"))]
-    for said in (body.get("tools"), body.get("functions"), schema, *calls):
+    said_too = [body.get("tools"), body.get("functions"), schema]
+    for message in json_objects(body.get("messages")):
+        said_too.append(message.get("tool_calls"))
+    for said in said_too:
         if said:
             tokens += -(-len(msgspec.json.encode(said)) // BYTES_PER_TOKEN)
     return Needs(tokens, *_limit(body), tuple(wants.items()), marked)
@@ -93,6 +103,8 @@ def _media(messages: Sequence[Message]) -> tuple[dict[str, str], int, bool]:
 def _wants(body: Mapping[str, Any]) -> dict[str, str]:
     """What the fields beside the messages ask for."""
     wants: dict[str, str] = {}
+    if _ASKING.isdisjoint(body):
+        return wants
     for field in ("tools", "functions"):
         if body.get(field):
             wants.setdefault("tools", field)

@@ -24,7 +24,7 @@ Shape = Callable[[RoutewrightError], dict[str, Any]]  # an error in a dialect's 
 
 def decision_headers(call: Call, **figures: float | None) -> Headers:
     """What a decision says in headers; figures are named without the prefix."""
-    attempts = ", ".join(f"{_ascii(a.model)}={a.outcome}" for a in call.attempts)
+    attempts = ", ".join([f"{_ascii(a.model)}={a.outcome}" for a in call.attempts])
     told = {
         "model": _ascii(call.model),
         "decision-id": call.decision.id,

@@ -19,8 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _MOST = 2**63 - 1  # what a database's integer holds; an upstream may claim more tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """A request has its decision; ``at`` in Unix seconds. Nothing of its text is held."""
 
     kind: ClassVar[str] = "decision"
@@ -32,8 +31,7 @@ class Decided:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """A request has ended."""
 
     kind: ClassVar[str] = "outcome"

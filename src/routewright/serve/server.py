@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import ipaddress
 import logging
 import signal
@@ -123,6 +124,7 @@ async def serve(
                 await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
                 if starting.done():
                     await starting
+                    _spare_collections()
                     on_ready(url_of(listener))
                 else:
                     starting.cancel()
@@ -133,6 +135,18 @@ async def serve(
             await serving
             await _end(server.server_state.tasks)
             await gateway.aclose()
+
+
+def _spare_collections() -> None:
+    """What was loaded stays: the garbage collector need not look at it again and again.
+
+    Requests leave no cycles, so that looking for some in what they made can be rare as well.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # the process is somebody else's
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _end(late: set[asyncio.Task[None]]) -> None:

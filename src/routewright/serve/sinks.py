@@ -30,7 +30,7 @@ class Sink(Protocol):
         ...
 
     def next_seq(self) -> int:
-        """The number of the next decision, from 1; 0 where none are numbered."""
+        """The number of the next decision, from 1; 0 where they wait for their outcome."""
         ...
 
     def write(self, entries: Sequence[Entry]) -> list[Entry]:
@@ -61,7 +61,7 @@ class JournalSink:
         self._journal.open()
 
     def next_seq(self) -> int:
-        """Rows are not numbered."""
+        """A row is written when its request has ended."""
         return 0
 
     def write(self, entries: Sequence[Entry]) -> list[Entry]:

@@ -25,6 +25,7 @@ LEAST_CACHED_TOKENS = 1024  # the shortest prefix that the large providers keep
 MOST_PROMPTS = 20_000  # remembered at a time, under half a kilobyte each
 DEFAULT_TTL_S = 300.0
 
+_encode = msgspec.json.Encoder().encode
 _LABELS = ("name", "tool_calls", "tool_call_id", "function_call")
 
 
@@ -120,7 +121,9 @@ class Memory:
         if known is None:
             return
         answered = _Answered(cached_after(known.price, usage), self._clock())
-        for digest in {trail.digests[-1], trail.conversation} - {b""}:
+        for digest in (trail.digests[-1], trail.conversation):
+            if not digest:
+                continue
             prompt = self._prompts.setdefault(digest, {})
             prompt.pop(model, None)  # so that who answered last stands last
             prompt[model] = answered
@@ -193,8 +196,10 @@ def _said(message: JsonObject) -> bytes:
     content: Any = message.get("content")
     if isinstance(content, list):
         content = _unmarked(json_objects(content))  # pyright: ignore[reportUnknownArgumentType]
-    labels = [message.get(label) for label in _LABELS]
-    return msgspec.json.encode([message.get("role"), content, labels])
+    labels = None
+    if len(message) > 2:  # most have a role and a content
+        labels = {label: found for label in _LABELS if (found := message.get(label)) is not None}
+    return _encode((message.get("role"), content, labels))
 
 
 def _unmarked(parts: Sequence[JsonObject]) -> list[dict[str, Any]]:
