@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._first_s = self._idle_s = 0.0  # of the present call
-        self._late = ""  # what is said when the timer ends
+        self._late, self._late_s = "", 0.0  # what is said when the timer ends
         self._latest = 0.0  # when the whole call must have ended
         self._reset()
 
@@ -273,8 +273,7 @@ class Connection(asyncio.Protocol):
 
     def _expect(self, seconds: float, late: str) -> None:
         self._due = min(self.loop.time() + seconds, self._latest)
-        whole = self._due == self._latest
-        self._late = f"{late} in {self._timeouts.total_s if whole else seconds:g} s"
+        self._late, self._late_s = late, seconds
         if self._timer is not None:
             if self._timer.when() <= self._due:
                 return
@@ -297,4 +296,5 @@ class Connection(asyncio.Protocol):
         if self.loop.time() < self._due - 0.001:
             self._timer = self.loop.call_at(self._due, self._timed_out)
             return
-        self._break(UpstreamTimeoutError(f"{self._name}: {self._late}"))
+        seconds = self._timeouts.total_s if self._due == self._latest else self._late_s
+        self._break(UpstreamTimeoutError(f"{self._name}: {self._late} in {seconds:g} s"))

@@ -125,14 +125,16 @@ class _AsTheyAre:
         self.finished = False
         self._name = name
         self._has_reason = False
-        self._marks = [b'"usage"', b'"error"', b"[DONE]"]
-        if not ends_in_done:
-            self._marks.append(b'"finish_reason"')
         self._ends_in_done = ends_in_done
 
     def read(self, event: bytes) -> Sequence[bytes]:
         # Only events that can matter are looked into: a stream is mostly words.
-        if any(mark in event for mark in self._marks):
+        if (
+            b'"usage"' in event
+            or b'"error"' in event
+            or b"[DONE]" in event
+            or (not self._ends_in_done and b'"finish_reason"' in event)
+        ):
             self._look(event_data(event))
         return (event,)
 

@@ -61,10 +61,12 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dropped = next(
             (q.drop for q in self.models if any(fnmatchcase(model, glob) for glob in q.match)), ()
         )
-        words = dict(self.rename)
-        if self.token_limit:
-            words |= dict.fromkeys(TOKEN_LIMITS, self.token_limit)
-        shaped = {words.get(k, k): value for k, value in body.items() if k not in dropped}
+        shaped = dict(body)
+        if dropped or self.rename or self.token_limit:
+            words = dict(self.rename)
+            if self.token_limit:
+                words |= dict.fromkeys(TOKEN_LIMITS, self.token_limit)
+            shaped = {words.get(k, k): value for k, value in body.items() if k not in dropped}
         shaped["model"] = model
         if body.get("stream"):
             if self.stream_usage:  # always asked for, to know what the answer cost

@@ -73,8 +73,8 @@ class Exchange:
         self._wake()
 
     def arrived(self) -> bytes | None:
-        """The whole body, if it has come and nobody has read any of it."""
-        if self._more or not self._fresh:
+        """The whole body, if it has come unasked and nobody has read any of it."""
+        if self._more or not self._fresh or self._expects:
             return None
         self._fresh = False
         return self._read()

@@ -28,9 +28,11 @@ from routewright.errors import RequestError, error_object
 from routewright.serve.exchange import Exchange
 
 HEAD_S = 10.0  # from the first byte, or from the connection's begin, to the end of the headers
+IDLE_S = 5.0  # how long a connection is kept after an answer
 HEAD_BYTES = 64 * 1024
 HEADERS = 128
 WRITE_S = 60.0  # how long a client may take nothing of its answer
+WAITING = 16  # requests on one connection, sent before the one ahead was answered
 BODY_BYTES = 64 * 1024  # of a body that nobody reads; then the client has to wait
 WATCHERS = "routewright.watchers"
 """The extension of a scope with the functions to call when the client has left."""
@@ -61,7 +63,6 @@ class GuardedProtocol(asyncio.Protocol):
         self.loop = _loop or asyncio.get_running_loop()
         self.state = server_state
         self.app = cast("ASGIApp", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
-        self._keep_s = config.timeout_keep_alive
         self._parser = httptools.HttpRequestParser(self)
         # So that a request that ends its connection is answered whatever stands after it.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -186,8 +187,8 @@ class GuardedProtocol(asyncio.Protocol):
         self._queue.append(exchange)
         if len(self._queue) == 1:
             exchange.begin()
-        else:
-            self._pause_reading()
+        elif len(self._queue) > WAITING:
+            self._reject(400, "too many requests at once on one connection")
 
     def on_body(self, body: bytes) -> None:
         if self._newest is not None and self._newest.take(body) > BODY_BYTES:
@@ -220,7 +221,7 @@ class GuardedProtocol(asyncio.Protocol):
             if self._queue:
                 self._queue[0].begin()
             elif self._timer is None:
-                self._timer = self.loop.call_later(self._keep_s, self._idle_long)
+                self._timer = self.loop.call_later(IDLE_S, self._idle_long)
 
     def shutdown(self) -> None:
         """Close, after the answer that is under way."""
