@@ -266,7 +266,9 @@ class Gateway:
             await self.keyring.start()
         if self.quota is not None:
             await self.quota.start()
-        await self.generation.start(preload=preload)
+        await asyncio.gather(
+            self.generation.start(preload=preload), asyncio.to_thread(self.generation.warm)
+        )
         if self._telemetry is None and self.settings.gateway.otel.endpoint:
             # Here, not sooner: its threads would not come along into a forked worker.
             from routewright.serve.otel import Telemetry
