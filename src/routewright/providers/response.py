@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from routewright.errors import UpstreamError
@@ -46,6 +47,8 @@ class Response:
         self._waiter: asyncio.Future[None] | None = None
         self._chunks: list[bytes] = []
         self._size = 0
+        self._pourer: Callable[[bytes], bool] | None = None  # takes pieces as they come
+        self._enough = False  # it wants no more for now
         self._most = 0  # bytes that may wait before the reader is woken
 
     async def head(self) -> None:
@@ -84,6 +87,30 @@ class Response:
             await self._wait()
         return self._take()
 
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give ``take`` what comes, in the step in which it comes, as long as it says True.
+
+        Returns:
+            Whether there is no more; False where ``take`` wants none now.
+
+        Raises:
+            UpstreamError: the body broke off, or stalled; or whatever ``take`` raises.
+        """
+        self._enough = False
+        try:
+            while True:
+                if self._size and not take(self._take()):
+                    return False
+                if self._source is None:
+                    self._check()
+                    return True
+                self._pourer = take
+                await self._wait()
+                if self._enough:
+                    return False
+        finally:
+            self._pourer = None
+
     def close(self) -> None:
         """Drop the connection, which stops the upstream; after a whole answer it stays open."""
         self._chunks.clear()
@@ -112,6 +139,14 @@ class Response:
     def wake(self) -> None:
         """The connection's: it has given what it has got so far."""
         waiter = self._waiter
+        if self._pourer is not None and self._size and waiter is not None and not waiter.done():
+            try:
+                self._enough = not self._pourer(self._take())
+            except Exception as error:
+                waiter.set_exception(error)
+                return
+            if not self._enough and self._source is not None:
+                return
         awaited = self._source is None or not self._most or self._size > self._most
         if awaited and waiter is not None and not waiter.done():
             waiter.set_result(None)

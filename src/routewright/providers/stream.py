@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -56,28 +57,59 @@ class HttpStream:
         self.cost_usd: float | None = None
         self.started = started
         self._response = response
-        self._name = name
         self._reader = reader
         self._model = model
+        self._splitter = EventSplitter(name)
+        self._told: deque[bytes] = deque()  # events that nobody has taken yet
+        self._over = False  # nothing follows them
+        self._failure: UpstreamError | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield events, each with its blank line.
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next event, with its blank line.
 
         Raises:
             UpstreamError: the stream was cut before its terminal event, or told of an error.
         """
-        try:
-            splitter = EventSplitter(self._name)
-            while chunk := await self._response.chunk():
-                for event in splitter.feed(chunk):
-                    for told in self._note(self._reader.read(event)):
-                        yield told
-                    if self._reader.finished:
-                        return
-            for told in self._note(self._reader.end()):
-                yield told
-        finally:
-            await self.aclose()
+        while not self._told:
+            if self._over:
+                await self._end()
+                raise StopAsyncIteration
+            try:
+                chunk = await self._response.chunk()
+            except BaseException:
+                await self.aclose()
+                raise
+            self._understand(chunk)
+        return self._told.popleft()
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give ``take`` every event in the step in which it comes, as long as it says True.
+
+        Returns:
+            Whether the stream is over; False where ``take`` wants no more now.
+
+        Raises:
+            UpstreamError: as the iteration does; or whatever ``take`` raises.
+        """
+
+        def hear(chunk: bytes) -> bool:
+            self._understand(chunk)
+            return self._tell(take) and not self._over
+
+        if not self._tell(take):
+            return False
+        while not self._over:
+            if await self._response.pour(hear):
+                hear(b"")
+            elif not self._over:
+                return False
+        if self._told:
+            return False
+        await self._end()
+        return True
 
     async def aclose(self) -> None:
         """Stop the upstream; after the whole answer its connection serves others."""
@@ -86,11 +118,35 @@ class HttpStream:
         else:
             self._response.close()
 
-    def _note(self, told: Sequence[bytes]) -> Sequence[bytes]:
-        if self._reader.usage is not None:
-            self.usage = self._reader.usage
+    def _understand(self, chunk: bytes) -> None:
+        """Read the events of a piece of the body; an empty one is its end."""
+        reader = self._reader
+        try:
+            if chunk:
+                for event in self._splitter.feed(chunk):
+                    self._told.extend(reader.read(event))
+                    if reader.finished:
+                        break
+            else:
+                self._told.extend(reader.end())
+        except UpstreamError as error:
+            self._failure = error  # told after the events before it
+        self._over = not chunk or reader.finished or self._failure is not None
+        if reader.usage is not None:
+            self.usage = reader.usage
             self.cost_usd = catalog.cost_usd(self._model, self.usage)
-        return told
+
+    def _tell(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand over what is there; whether more is wanted."""
+        while self._told:
+            if not take(self._told.popleft()):
+                return False
+        return True
+
+    async def _end(self) -> None:
+        await self.aclose()
+        if self._failure is not None:
+            raise self._failure
 
 
 def cut(name: str) -> UpstreamError:

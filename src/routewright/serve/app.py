@@ -36,6 +36,7 @@ from routewright.serve.dialects import (
 )
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
+from routewright.serve.http import WRITE
 from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
 from routewright.serve.listing import embedding_model, entry, listing, may_see
 from routewright.serve.metrics import CONTENT_TYPE
@@ -58,6 +59,8 @@ logger = logging.getLogger(__name__)
 BODY_TIMEOUT_S = 30.0
 READ_S = 5.0  # more than an answer may take, for the client to read its end
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+
+_NOTHING_YET: Message = {"type": "http.response.body", "body": b"", "more_body": True}
 
 KEY = "routewright.key"  # in a request's scope: the key that it came with, None without keys
 
@@ -188,7 +191,7 @@ class _Surface:
     async def embeddings(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self.body(scope, receive)
         body = {**body, "model": embedding_model(self._gateway.decider, body.get("model"))}
-        await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), send, scope[KEY]), scope)
+        await unless_gone(self._answer(EMBEDDINGS, EMBEDDINGS.read(body), scope, send), scope)
 
     async def count_tokens(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await self.body(scope, receive)
@@ -263,16 +266,17 @@ class _Surface:
         if request.native is not None and (headers := forwarded(dialect, scope)):
             native = msgspec.structs.replace(request.native, headers=tuple(headers.items()))
             request = msgspec.structs.replace(request, native=native)
-        await unless_gone(self._answer(dialect, request, send, scope[KEY]), scope)
+        await unless_gone(self._answer(dialect, request, scope, send), scope)
 
     async def _answer(
-        self, dialect: Dialect, request: ChatRequest, send: Send, key: ApiKey | None
+        self, dialect: Dialect, request: ChatRequest, scope: Scope, send: Send
     ) -> None:
+        key: ApiKey | None = scope[KEY]
         call = await self._relay.begin(request, key)
         try:
             if request.stream:
                 stream = await self._relay.stream(call)
-                reply = _send_stream(send, stream, dialect.writer(call))
+                reply = _send_stream(scope, send, stream, dialect.writer(call))
             else:
                 answer = await self._relay.complete(call)
                 cost_usd: float = answer["routewright"]["cost_usd"]
@@ -283,19 +287,23 @@ class _Surface:
         await reply
 
 
-async def _send_stream(send: Send, stream: RelayedStream, writer: Writer) -> None:
+async def _send_stream(scope: Scope, send: Send, stream: RelayedStream, writer: Writer) -> None:
     """Relay events as they come; one that breaks ends with an error event and no terminal one."""
     expected_usd = stream.call.expected()[1]
     # The real cost is known when headers are long gone: the comment before [DONE] tells it.
     headers = decision_headers(stream.call, cost_usd=expected_usd, expected_cost_usd=expected_usd)
+    write: Callable[[bytes], bool] = scope["extensions"][WRITE]
+
+    def tell(event: bytes) -> bool:
+        return write(writer.event(event))
+
     try:
         await send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
         try:
             # An upstream is late by its own times: this is for a client that does not read.
             async with asyncio.timeout(stream.call.remaining_s + READ_S):
-                async for event in stream:
-                    told = writer.event(event)
-                    await send({"type": "http.response.body", "body": told, "more_body": True})
+                while not await stream.pour(tell):
+                    await send(_NOTHING_YET)  # when the client has taken what was written
         except TimeoutError:
             logger.warning("decision %s: the client does not read", stream.call.decision.id)
             return

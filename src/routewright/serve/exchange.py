@@ -116,6 +116,13 @@ class Exchange:
             self._wake()
             self._connection.answered(self)
 
+    def write(self, body: bytes) -> bool:
+        """Write a piece of an answer whose head was sent; whether the client takes more."""
+        if not self._gone:
+            head, self._head = self._head, b""
+            self._connection.transport.write(head + self._framed(body, more=True))
+        return self._connection.writable is None
+
     def _started(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         if self._begun:
             raise RuntimeError("an answer has one head")

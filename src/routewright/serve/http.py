@@ -36,6 +36,9 @@ WAITING = 16  # requests on one connection, sent before the one ahead was answer
 BODY_BYTES = 64 * 1024  # of a body that nobody reads; then the client has to wait
 WATCHERS = "routewright.watchers"
 """The extension of a scope with the functions to call when the client has left."""
+WRITE = "routewright.write"
+"""The extension with a function that writes a piece of an answer that has begun, at once; whether
+the client takes more."""
 ARRIVED = "routewright.arrived"
 """The extension with a function that gives the whole body if it has come, else None."""
 
@@ -182,7 +185,11 @@ class GuardedProtocol(asyncio.Protocol):
         }
         keep = version != "1.0" and parser.should_keep_alive()
         exchange = Exchange(self, scope, keep_alive=keep, expects=self._expects)
-        scope["extensions"] = {WATCHERS: self._watchers, ARRIVED: exchange.arrived}
+        scope["extensions"] = {
+            WATCHERS: self._watchers,
+            ARRIVED: exchange.arrived,
+            WRITE: exchange.write,
+        }
         self._newest = exchange
         self._queue.append(exchange)
         if len(self._queue) == 1:

@@ -11,6 +11,7 @@ import msgspec
 from routewright.errors import UpstreamError
 from routewright.protocols import Stream
 from routewright.providers.native import is_last
+from routewright.providers.stream import HttpStream
 from routewright.serve.call import Call, State
 from routewright.types import Usage
 
@@ -68,11 +69,36 @@ class RelayedStream:
                 except UpstreamError:
                     self.call.broke()
                     raise
-            if event.strip() == TERMINAL or (self.call.native and is_last(event)):
-                self._state = "complete"
-                return b": routewright %b\n\n%b" % (msgspec.json.encode(self.outcome), event)
-            if self.call.request.include_usage or not _is_usage_alone(event):
-                return event
+            if told := self._told(event):
+                return told
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Give ``take`` every event, as long as it says True; at once where the source can do so.
+
+        Returns:
+            Whether the stream is over; False where ``take`` wants no more now.
+
+        Raises:
+            UpstreamError: the stream broke; there will be no terminal event.
+        """
+        if not isinstance(self._events, HttpStream):
+            async for event in self:
+                if not take(event):
+                    return False
+            return True
+
+        def pass_on(event: bytes) -> bool:
+            told = self._told(event)
+            return take(told) if told else True
+
+        first, self._first = self._first, None
+        if first is not None and not pass_on(first):
+            return False
+        try:
+            return await self._events.pour(pass_on)
+        except UpstreamError:
+            self.call.broke()
+            raise
 
     async def aclose(self) -> None:
         """Stop the upstream call and record the outcome; safe to call twice."""
@@ -83,6 +109,15 @@ class RelayedStream:
             await self._stream.aclose()
         finally:
             self._record(self.call, self._state, self._stream.usage, self._stream.cost_usd)
+
+    def _told(self, event: bytes) -> bytes:
+        """What the client is told of an event; nothing of the usage that it did not ask for."""
+        if event.strip() == TERMINAL or (self.call.native and is_last(event)):
+            self._state = "complete"
+            return b": routewright %b\n\n%b" % (msgspec.json.encode(self.outcome), event)
+        if self.call.request.include_usage or not _is_usage_alone(event):
+            return event
+        return b""
 
 
 def _is_usage_alone(event: bytes) -> bool:

@@ -1,0 +1,167 @@
+"""A stream that is poured tells what one that is iterated tells, however it comes and is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routewright.errors import UpstreamError
+from routewright.providers.openai import _AsTheyAre
+from routewright.providers.response import BUFFER_BYTES, Response
+from routewright.providers.stream import HttpStream
+from routewright.types import Model
+
+WORDS = [b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % n for n in range(5)]
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'
+DONE = b"data: [DONE]\n\n"
+WHOLE = b"".join([*WORDS, USAGE, DONE])
+MODEL = Model(name="m", provider="up")
+
+
+class Source:
+    """A connection's side; ``calls`` are what the reader asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def pause(self) -> None:
+        self.calls.append("pause")
+
+    def resume(self) -> None: ...
+
+    def linger(self) -> None:
+        self.calls.append("linger")
+
+    def drop(self) -> None:
+        self.calls.append("drop")
+
+
+def opened() -> tuple[HttpStream, Response, Source]:
+    source = Source()
+    response = Response("up", source)
+    return HttpStream(response, "up", _AsTheyAre("up"), MODEL, 0.0), response, source
+
+
+async def arrive(response: Response, pieces: list[bytes], failure: Exception | None) -> None:
+    for piece in pieces:
+        if piece:
+            response.add(piece)
+            response.wake()
+        await asyncio.sleep(0)
+    response.end(failure)
+
+
+async def poured(pieces: list[bytes], wanted: list[bool], failure: Exception | None = None):
+    """The events, and how the stream ended; ``wanted`` is what the taker says in turn."""
+    stream, response, _ = opened()
+    got: list[bytes] = []
+    says = iter(wanted)
+
+    def take(event: bytes) -> bool:
+        got.append(event)
+        return next(says, True)
+
+    arriving = asyncio.create_task(arrive(response, pieces, failure))
+    try:
+        while not await stream.pour(take):
+            pass
+        ended = ""
+    except UpstreamError as error:
+        ended = str(error)
+    await arriving
+    return got, ended, stream.usage
+
+
+async def iterated(pieces: list[bytes], failure: Exception | None = None):
+    stream, response, _ = opened()
+    got: list[bytes] = []
+    arriving = asyncio.create_task(arrive(response, pieces, failure))
+    try:
+        async for event in stream:
+            got.append(event)
+        ended = ""
+    except UpstreamError as error:
+        ended = str(error)
+    await arriving
+    return got, ended, stream.usage
+
+
+@given(
+    st.integers(1, len(WHOLE)),
+    st.lists(st.integers(0, len(WHOLE)), max_size=8),
+    st.lists(st.booleans(), max_size=10),
+    st.sampled_from([None, UpstreamError("up: the answer broke off")]),
+)
+def test_pouring_and_iterating_tell_the_same(end, cuts, wanted, failure):
+    body = WHOLE[:end]
+    at = [0, *sorted(min(cut, end) for cut in cuts), end]
+    pieces = [body[a:b] for a, b in itertools.pairwise(at)]
+
+    async def both():
+        return await poured(pieces, wanted, failure), await iterated(pieces, failure)
+
+    first, second = asyncio.run(both())
+    assert first == second
+    assert (first[1] == "") == (end == len(WHOLE))
+
+
+async def test_events_are_taken_in_the_step_in_which_they_come():
+    stream, response, source = opened()
+    got: list[bytes] = []
+
+    def take(event: bytes) -> bool:
+        got.append(event)
+        return True
+
+    pouring = asyncio.create_task(stream.pour(take))
+    await asyncio.sleep(0)
+    for word in WORDS:
+        response.add(word)
+        response.wake()
+        assert got[-1] == word  # nothing else has run meanwhile
+    response.add(DONE)
+    response.wake()
+    assert await pouring
+    assert source.calls == ["linger"]
+
+
+async def test_a_taker_that_wants_no_more_makes_the_upstream_wait():
+    stream, response, source = opened()
+    pouring = asyncio.create_task(stream.pour(lambda event: False))
+    await asyncio.sleep(0)
+    response.add(WORDS[0])
+    response.wake()
+    assert await pouring is False
+    response.add(b"x" * (BUFFER_BYTES + 1))
+    response.wake()
+    assert source.calls == ["pause"]
+
+
+async def test_what_the_taker_raises_ends_the_stream():
+    stream, response, source = opened()
+
+    def take(event: bytes) -> bool:
+        raise ZeroDivisionError("scripted")
+
+    pouring = asyncio.create_task(stream.pour(take))
+    await asyncio.sleep(0)
+    response.add(WORDS[0])
+    response.wake()
+    with pytest.raises(ZeroDivisionError):
+        await pouring
+    await stream.aclose()
+    assert source.calls == ["drop"]
+
+
+async def test_who_pours_and_is_cancelled_drops_the_upstream():
+    stream, _, source = opened()
+    pouring = asyncio.create_task(stream.pour(lambda event: True))
+    await asyncio.sleep(0)
+    pouring.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pouring
+    assert source.calls == ["drop"]
