@@ -150,6 +150,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         stale = self._stale or self._nobody_got_it()
         self._transport = None
+        del self._parser  # each holds the other, which the garbage collector alone would undo
         self._stop_timer()
         response, self._response = self._response, None
         if response is not None:
