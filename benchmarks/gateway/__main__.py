@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.gateway import session, tables
-from benchmarks.gateway.bench import bench
+from benchmarks.gateway.bench import TroubleError, bench
 from benchmarks.gateway.gateways import RIVALS
 
 RESULTS = Path(__file__).parents[1] / "results" / "gateway.md"
@@ -24,12 +24,15 @@ def main() -> None:
     parser.add_argument("--rivals", type=Path, default=RIVALS, help="where rivals.sh installed")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    with bench() as made:
-        seen = session.run(made, given)
+    try:
+        with bench() as made:
+            seen = session.run(made, given)
+    except TroubleError as trouble:
+        sys.exit(str(trouble))
     text = tables.page(seen)
     given.out.write_text(text)
     print(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

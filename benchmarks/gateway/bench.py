@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
@@ -101,6 +102,8 @@ class Bench:
         self.port = free_port()
         self.log = folder / "asked.jsonl"  # the upstream's
         self._running: dict[str, Started] = {}
+        if not shutil.which("gcc"):
+            raise TroubleError("gcc is not installed; benchmarks/gateway/rivals.sh nginx brings it")
         for name in ("upstream", "load"):
             source = str(RIG / f"{name}.c")
             subprocess.run(["gcc", "-O2", "-o", str(folder / name), source], check=True)  # noqa: S607
@@ -140,7 +143,10 @@ class Bench:
         """
         name = name or gateway.name
         began = time.monotonic()
-        process = Started(gateway.command, self.folder / f"{name}.log", gateway.env)
+        try:
+            process = Started(gateway.command, self.folder / f"{name}.log", gateway.env)
+        except OSError as error:
+            raise TroubleError(f"cannot be run ({error}); install it again by rivals.sh") from error
         self._running[name] = process
         body = self.bodies(gateway, streamed=False).read_bytes().partition(b"\n")[0]
         why = "nothing"

@@ -64,7 +64,7 @@ def ours(folder: Path, artefact: Path, upstream: int, *, workers: int = 1) -> Ga
     port = free_port()
     command = (sys.executable, "-m", "routewright.cli.main", "serve", "--config", str(config))
     options = ("--port", str(port), "--workers", str(workers))
-    return Gateway("ours", port, (*command, *options), model="auto", version="this commit")
+    return Gateway("ours", port, (*command, *options), model="auto")
 
 
 def rivals(folder: Path, upstream: int, where: Path) -> dict[str, Gateway | None]:

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import platform
+import subprocess
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -137,7 +138,17 @@ def head(session: Session, given: argparse.Namespace) -> str:
     quiet = f"everything else on the machine took {others:.0%} of its cores meanwhile"
     if others > 0.1:
         quiet += ": **not quiet, so no latency, start or throughput of this run counts**"
-    return f"{when}; {where}; {how}; {session.took_s / 60:.1f} minutes in all; {quiet}."
+    took = f"{session.took_s / 60:.1f} minutes in all"
+    return f"{when}; commit {_commit()}; {where}; {how}; {took}; {quiet}."
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return said.stdout.strip()
 
 
 def run(made: Bench, given: argparse.Namespace) -> Session:

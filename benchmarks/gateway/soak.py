@@ -239,12 +239,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="new; keeps logs and database (2 GB a million)")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    with bench(logged=True, folder=given.folder) as made:
-        seen = soak(made, given.requests, clients=given.clients, minutes=given.minutes)
+    try:
+        with bench(logged=True, folder=given.folder) as made:
+            seen = soak(made, given.requests, clients=given.clients, minutes=given.minutes)
+    except TroubleError as trouble:
+        sys.exit(str(trouble))
     text = page(seen)
     given.out.write_text(text)
     print(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

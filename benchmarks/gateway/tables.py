@@ -35,7 +35,9 @@ def page(session: Session) -> str:
         "\n".join(_grid(session, _cpu)),
         "## Our CPU over theirs",
         "Round by round, both under the same load a few seconds apart; median (least–most).",
-        "\n".join(_grid(session, lambda note, point: _ratio(session, note, point))),
+        "\n".join(
+            _grid(session, lambda note, point: _ratio(session, note, point), with_ours=False)
+        ),
         "## Latency added at one client, ms",
         "p50 / p99, less what the upstream alone took in the same round; medians of the rounds.",
         "\n".join(_latencies(session)),
@@ -73,13 +75,15 @@ def all_bars(session: Session) -> list[Bar]:
     ]
 
 
-def _grid(session: Session, cell: Callable[[Seen, str], str]) -> list[str]:
+def _grid(
+    session: Session, cell: Callable[[Seen, str], str], *, with_ours: bool = True
+) -> list[str]:
     points = [point for point in POINTS if point != "first event, c=1"]
     lines = [f"| gateway | {' | '.join(points)} |", "|---" * (len(points) + 1) + "|"]
     for name, note in session.seen.items():
-        if name != "direct" and note.loads:
+        if name != "direct" and note.loads and (name != "ours" or with_ours):
             cells = " | ".join(cell(note, point) for point in points)
-            lines.append(f"| {name} {note.gateway.version} | {cells} |")
+            lines.append(f"| {f'{name} {note.gateway.version}'.strip()} | {cells} |")
     return lines
 
 
@@ -95,7 +99,7 @@ def _cpu(note: Seen, point: str) -> str:
 
 
 def _ratio(session: Session, note: Seen, point: str) -> str:
-    return "" if note.gateway.name == "ours" else _spread(_ratios(session, note, point), ".3g")
+    return _spread(_ratios(session, note, point), ".3g")
 
 
 def _ratios(session: Session, note: Seen | None, point: str) -> list[float]:

@@ -39,6 +39,8 @@ def test_a_rival_that_does_not_start_is_reported_with_its_logs_last_lines(made):
     rival = Gateway("rival", 1, (sys.executable, "-c", says))
     with pytest.raises(TroubleError, match="ended; its log ends:\nno key is set"):
         made.start(rival)
+    with pytest.raises(TroubleError, match="cannot be run"):
+        made.start(Gateway("half installed", 1, ("/nowhere/bin/rival",)))
 
 
 @needs_gcc
