@@ -44,7 +44,9 @@ MIX.append(("[fail] ", False))
 BODIES = 3_000
 EVENTS = 8
 GAP_US = 5_000
-WARM = 100_000  # requests before memory is looked at, a fifth where there are fewer
+# Requests before memory is looked at, a third where there are fewer: what is remembered of 20,000
+# conversations has filled by then, and the allocator has found its size.
+WARM = 100_000
 LONGEST_S = 7 * 86_400.0
 LEAST_SAMPLES = 5
 
@@ -76,7 +78,7 @@ class Soak:
     @property
     def settled(self) -> list[Sample]:
         """The samples after the warm-up."""
-        warm = min(WARM, self.load.begun // 5)
+        warm = min(WARM, self.load.begun // 3)
         return [sample for sample in self.samples if sample.requests >= warm]
 
     @property
