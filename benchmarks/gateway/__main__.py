@@ -6,6 +6,7 @@ python -m benchmarks.gateway [--rounds 5] [--seconds 3] [--only ours,nginx] [--o
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -24,11 +25,15 @@ def main() -> None:
     parser.add_argument("--rivals", type=Path, default=RIVALS, help="where rivals.sh installed")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
+    # Told to end, it ends what it has started too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with bench() as made:
             seen = session.run(made, given)
     except TroubleError as trouble:
         sys.exit(str(trouble))
+    except KeyboardInterrupt:
+        sys.exit("interrupted: everything was ended, nothing is written")
     text = tables.page(seen)
     given.out.write_text(text)
     print(text)
