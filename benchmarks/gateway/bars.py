@@ -27,6 +27,8 @@ class Bar:
             return "not measured"
         if (self.measured >= bar) if self.least else (self.measured <= bar):
             return "met"
+        if not bar:
+            return "missed"
         if self.least:
             return f"missed: {self.measured / bar:.0%} of it"
         return f"missed: {self.measured / bar:.2g} times as much"

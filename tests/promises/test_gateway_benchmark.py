@@ -28,6 +28,7 @@ def test_a_bar_is_met_or_says_by_how_much_it_is_missed():
     assert within.told(1 / 40) == "1/40"
     short = Bar("throughput", 1.35, 1.8, unit="", least=True)
     assert short.verdict(short.bar) == "missed: 75% of it"
+    assert Bar("answers that broke off", 2, 0, unit="").verdict(0) == "missed"
     lines = bars.table([within, Bar("latency", None, 3, unit="ms")])
     assert lines[2] == "| CPU | 1/50 | ≤ 1/40 | met | 1/100 | missed: 2 times as much |"
     assert lines[3] == "| latency | – | ≤ 3 ms | not measured |  |  |"
