@@ -46,8 +46,7 @@ def rank(
     value = utility(scores, costs, worth_usd)
     if allowed is not None:
         value = np.where(allowed, value, -np.inf)
-    columns: Ints = np.broadcast_to(np.arange(scores.shape[1], dtype=np.intp), scores.shape)
-    return np.lexsort((columns, costs, -value), axis=1)
+    return np.lexsort((costs, -value), axis=1)  # stable: what ties keeps the order of columns
 
 
 def choose(
@@ -85,9 +84,8 @@ def satisfice_rank(
     enough = scores >= thresholds
     last = np.zeros(scores.shape, dtype=np.bool_) if allowed is None else ~allowed
     first, second = np.where(enough, costs, -scores), np.where(enough, -scores, costs)
-    columns: Ints = np.broadcast_to(np.arange(scores.shape[1], dtype=np.intp), scores.shape)
     last = np.broadcast_to(last, scores.shape)
-    return np.lexsort((columns, second, first, ~enough, last), axis=1)
+    return np.lexsort((second, first, ~enough, last), axis=1)
 
 
 def satisfice(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from routewright.encoders.hashed import both_ends_of
 from routewright.encoders.memo import each_text
-from routewright.encoders.tokens import Remembered, spaced
+from routewright.encoders.tokens import plain_words
 
 FEATURES = (
     "log_chars",  # of the whole text, also beyond what is read
@@ -46,16 +46,17 @@ FEATURES = (
 )
 """Names of the columns, in order."""
 
-# Letters and signs are counted all at once, and what a word by itself tells is remembered. Phrases
-# and patterns across words are looked for where a word says that they may be found.
+# Letters and signs are counted all at once, words looked up in sets; patterns run where a sign or a
+# word says that they may find something. Nothing is remembered: of new text that takes longer.
 # A pattern that begins with what it looks for is quick; what stands before it is looked at after.
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
 _WIDE_OPERATORS = "×÷−"
 _MINUS = re.compile(r"-(?=[\s\d(])")
 _CODE = ("def", "return", "print", "import", "class", "function", "var", "SELECT")
+_CODE_WORDS = frozenset(word.lower() for word in _CODE)
 _LOOP = re.compile(r"for \w+ in\b")
-_OPTION = re.compile(r"[A-J][).:](?=\s)")
+_INNER_OPTION = re.compile(r"\([A-J][).:](?=\s)")  # the others are words by themselves
 _WIDE_QUOTES = "“”«»"
 _ONLY_SAID = (
     "just the ",
@@ -66,22 +67,15 @@ _ONLY_SAID = (
     "single letter",
 )
 _STEPS_SAID = ("step by step", "show your work")
-_LIST_SAID = ("all of",)
 _SHOTS = re.compile(r"^\s*(?:answer|a|output)\s*:\s*\S", re.MULTILINE)
-_SHOT = ("answer:", "a:", "output:", ":")
-# What a word tells, a letter for each: it asks for something, or may begin a phrase that does.
-_ASKS = {
-    "o": frozenset({"only", "alone"}),
-    "s": frozenset({"explain", "why", "reason", "reasons", "reasoning", "reasoned"}),
-    "w": frozenset(
-        "write compose draft implement translate rewrite summarise summarize".split()  # noqa: SIM905
-    ),
-    "l": frozenset({"list", "sort", "order", "each", "comma", "separated"}),
-}
-_BEGINS = {
-    letter: tuple(phrase.split()[0] for phrase in phrases)
-    for letter, phrases in (("O", _ONLY_SAID), ("S", _STEPS_SAID), ("L", _LIST_SAID))
-}
+_ONLY = frozenset({"only", "alone"})
+_STEPS = frozenset({"explain", "why", "reason", "reasons", "reasoning", "reasoned"})
+_WRITE = frozenset(
+    "write compose draft implement translate rewrite summarise summarize".split()  # noqa: SIM905
+)
+_LIST = frozenset({"list", "sort", "order", "each", "comma", "separated"})
+_TELLING = _CODE_WORDS | _ONLY | _STEPS | _WRITE | _LIST
+_OPTIONS = frozenset(letter + sign for letter in "ABCDEFGHIJ" for sign in ").:")
 _NO_DIGIT = bytes(at if chr(at) in string.digits else ord(" ") for at in range(256))
 _SIGNS = (
     string.ascii_letters,
@@ -96,6 +90,7 @@ _SIGNS = (
     ";",
     "=",
     '"`',
+    ":",
 )
 _IS_SIGN = np.array([[float(chr(at) in signs) for signs in _SIGNS] for at in range(128)])
 
@@ -114,13 +109,15 @@ def text_features(texts: Sequence[str]) -> NDArray[np.float32]:
 def _features(whole: str) -> list[float]:
     text = both_ends_of(whole)
     chars = max(len(text), 1)
-    words = spaced(text)
-    told = "".join(map(_told.__getitem__, words))
+    words = text.split()
+    distinct = set(words)
+    low = text.lower()
+    told = _TELLING.intersection(plain_words(text) if text.isascii() else _WORD.findall(low))
     body = text.strip()
     plain = text if text.isascii() else text.encode("ascii", "ignore").decode()
     seen = np.bincount(np.frombuffer(plain.encode(), dtype=np.uint8), minlength=128) @ _IS_SIGN
     letters, capitals, spaces, digits, operators, dashes, questions, *code_signs = seen.tolist()
-    braces, brackets, semicolons, equals, quotes = code_signs
+    braces, brackets, semicolons, equals, quotes, colons = code_signs
     numbers: Sequence[str | bytes] = ()
     if plain is text:
         numbers = text.encode().translate(_NO_DIGIT).split() if digits else ()
@@ -135,13 +132,16 @@ def _features(whole: str) -> list[float]:
         digits = sum(map(len, numbers))
     if dashes:
         operators += _after(_ends_a_term, _MINUS, text)
-    code = braces + semicolons + told.count("c") + _after(_ends_a_word, _LOOP, text)
+    code = braces + semicolons + _after(_ends_a_word, _LOOP, text)
     if equals > 1:
         code += text.count("==")
-    options = told.count(")")
-    if options and not text[-1].isspace():
-        options -= ")" in _told[words[-1]]  # white space must follow
-    said = text.lower()
+    if not told.isdisjoint(_CODE_WORDS):
+        code += sum(_whole_words(word, text) for word in _CODE if word.lower() in told)
+    options = len(_INNER_OPTION.findall(text))
+    if not _OPTIONS.isdisjoint(distinct):
+        options += sum(map(_OPTIONS.__contains__, words))
+        # White space must follow.
+        options -= words[-1] in _OPTIONS and not text[-1].isspace()
     return [
         math.log1p(len(whole)),
         math.log1p(len(words)),
@@ -160,45 +160,20 @@ def _features(whole: str) -> list[float]:
         math.log1p(options),
         math.log1p(braces + brackets + (text.count('":') if quotes else 0)),
         math.log1p(quotes),
-        float("o" in told or ("O" in told and _any_of(_ONLY_SAID, said))),
-        float("s" in told or ("S" in told and _any_of(_STEPS_SAID, said))),
-        float("w" in told),
-        float(":" in told and "\n" in text and len(_SHOTS.findall(said)) > 1),
-        float("l" in told or ("L" in told and _any_of(_LIST_SAID, said))),
+        float(not told.isdisjoint(_ONLY) or any(said in low for said in _ONLY_SAID)),
+        float(not told.isdisjoint(_STEPS) or any(said in low for said in _STEPS_SAID)),
+        float(not told.isdisjoint(_WRITE)),
+        float(colons > 1 and "\n" in text and len(_SHOTS.findall(low)) > 1),
+        float(not told.isdisjoint(_LIST) or "all of" in low),
         math.log1p(len(body) - 1 - body.rfind("\n")),
-        math.log1p(len(set(words))),
+        math.log1p(len(distinct)),
     ]
-
-
-def _word_tells(word: str) -> str:
-    """A letter for each thing that a word tells: ``_ASKS``, ``_BEGINS``, and how often it has a
-    word of code (c), whether it may be an option if white space follows ")", or an example (:).
-    """
-    low = word.lower()
-    parts = set(_WORD.findall(low))
-    told = [letter for letter, asks in _ASKS.items() if not asks.isdisjoint(parts)]
-    told += [letter for letter, begins in _BEGINS.items() if low.endswith(begins)]
-    told += ["c"] * sum(_whole_words(each, word) for each in _CODE)
-    told += [")"] * _after(_opens, _OPTION, f"{word} ")
-    told += [":"] * low.startswith(_SHOT)
-    return "".join(told)
-
-
-_told = Remembered(_word_tells)
-
-
-def _any_of(phrases: Sequence[str], text: str) -> bool:
-    return any(phrase in text for phrase in phrases)
 
 
 def _after(fits: Callable[[str], bool], pattern: re.Pattern[str], text: str) -> int:
     """How often a pattern is found behind a character that fits ("" at the beginning)."""
     found = pattern.finditer(text)
     return sum(fits(text[max(at.start() - 1, 0) : at.start()]) for at in found)
-
-
-def _opens(before: str) -> bool:
-    return not before or before == "(" or before.isspace()
 
 
 def _ends_a_term(before: str) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.memo import each_text
-from routewright.encoders.tokens import Remembered, spaced
+from routewright.encoders.tokens import Remembered, plain_tokens
 from routewright.errors import require
 
 Float32 = NDArray[np.float32]
@@ -45,11 +45,9 @@ def both_ends_of(text: str) -> str:
     return text if len(text) <= 2 * HALF_CAP else f"{text[:HALF_CAP]}\n{text[-HALF_CAP:]}"
 
 
-def _crc(word: str) -> bytes:
-    """Of each token of a word, with no case and its digits as 0: 64 bits each, end to end."""
-    tokens = _TOKEN.findall(_DIGIT.sub("0", word.casefold()))
-    told = [crc32(token.encode("utf-8", "surrogatepass")) for token in tokens]
-    return np.array(told, dtype=np.uint64).tobytes()
+def _crc(token: str) -> int:
+    """Of a token with its digits as 0."""
+    return crc32(_DIGIT.sub("0", token).encode("utf-8", "surrogatepass"))
 
 
 _crcs = Remembered(_crc)
@@ -58,8 +56,9 @@ _crcs = Remembered(_crc)
 @each_text
 def word_buckets(text: str) -> NDArray[np.intp]:
     """Buckets of the word 1- and 2-grams, with repeats."""
-    told = b"".join(map(_crcs.__getitem__, spaced(both_ends_of(text))))
-    words = np.frombuffer(told, dtype=np.uint64)
+    plain = text.isascii()
+    tokens = plain_tokens(both_ends_of(text)) if plain else _TOKEN.findall(normalise(text))
+    words = np.fromiter(map(_crcs.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
     return np.concatenate([_windows(words, size, salt=size) for size in (1, 2)])
 
 

@@ -22,6 +22,8 @@ Digests = NDArray[np.uint64]
 _REACH = 5.0  # standard deviations: a prompt unlike any other must not run off to infinity
 _FORM = 0.6  # weight of the features beside the vector, by how well tasks are told apart
 
+_UNIT = np.float32(1 / np.hypot(1.0, _FORM))
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -69,10 +71,10 @@ class View:
         better than either. At most of unit length: shorter where no word is known, so that such
         a prompt is near to nothing.
         """
-        length: Floats = np.sqrt((self.features**2).sum(axis=1, keepdims=True))
+        length: Floats = np.sqrt(np.add.reduce(self.features**2, axis=1, keepdims=True))
         form = self.features / np.maximum(length, 1e-9) * _FORM
         beside = np.concatenate([self.embeddings, form.astype(np.float32)], axis=1)
-        return beside * np.float32(1 / np.hypot(1.0, _FORM))
+        return beside * _UNIT
 
 
 def _wide(text: str) -> int:

@@ -7,6 +7,7 @@ from all-MiniLM-L6-v2 (Apache-2.0) by ``tools/static_table.py``.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from routewright.encoders.frozen import FrozenEncoder, fingerprint_of
-from routewright.encoders.tokens import Remembered, spaced
+from routewright.encoders.tokens import Remembered, plain_words
 from routewright.encoders.wordpiece import pieces, words
 
 Float32 = NDArray[np.float32]
@@ -26,6 +27,7 @@ Float32 = NDArray[np.float32]
 TABLE = Path(__file__).with_name("static.safetensors")
 DIMENSIONS = 256
 
+_SIGNS = string.punctuation.replace("_", "")  # that one may stand within a word
 _ZERO = np.float32(8)  # the code of nought
 _RULES = 1  # counted up when words are cut otherwise: the same table then gives other vectors
 
@@ -72,11 +74,19 @@ class _Table:
             return np.array(found, dtype=np.intp).tobytes()
 
         self._rows = Remembered(rows)
+        row_of_sign = {ord(each): row_of[each] for each in _SIGNS if each in row_of}
+        self._no_sign = bytes(set(range(256)) - row_of_sign.keys())
+        self._sign_rows = np.array([row_of_sign.get(at, 0) for at in range(128)], dtype=np.intp)
 
     def sum_of(self, text: str) -> Float32:
         """Sum of the vectors of a text's pieces of words (256,)."""
+        plain = text.isascii()
+        found = map(self._rows.__getitem__, plain_words(text) if plain else words(text))
         # Joined as bytes: a list of rows would be turned into an array number by number.
-        rows = np.frombuffer(b"".join(map(self._rows.__getitem__, spaced(text))), dtype=np.intp)
+        rows = np.frombuffer(b"".join(found), dtype=np.intp)
+        if plain:
+            signs = text.encode().translate(None, self._no_sign)
+            rows = np.concatenate([rows, self._sign_rows[np.frombuffer(signs, dtype=np.uint8)]])
         scales = self._scales.take(rows)
         codes = self._codes.take(rows, axis=0).astype(np.float32)
         return scales @ codes - _ZERO * scales.sum()

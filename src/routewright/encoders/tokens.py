@@ -1,29 +1,43 @@
-"""The words of a text, cut once for all who read it, and what is known of a word.
+"""Words and signs of a plain text, cut once for all who read it.
 
-Features, n-grams and the static embedding each look at the words of a prompt. What they look for
-never spans white space but in a few phrases, so that a text is parted there once, and what a reader
-makes of a word is remembered: most words of a text then cost one look-up.
+Features, n-grams and the static embedding each look at the words of a prompt. Most texts are ASCII,
+where their rules agree: such a text is cut once, and the next reader finds the tokens.
 """
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
+_TOKEN = re.compile(r"\w+|[^\w\s]", re.ASCII)
+_WORD_SIGNS = string.ascii_letters + string.digits + "_"
+_WORDS = bytes(ord(chr(at).lower() if chr(at) in _WORD_SIGNS else " ") for at in range(256))
 _LONGEST = 100  # characters of a word that is remembered: a longer one will not come again
 
 
-def spaced(text: str) -> tuple[str, ...]:
-    """What stands between white space, in order, with the signs that stand at it."""
-    return _cut(text.strip())
+def plain_tokens(text: str) -> tuple[str, ...]:
+    """Words and signs of an ASCII text in lower case, in order."""
+    return _tokens(text.strip())
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """The words among ``plain_tokens``, in half the time."""
+    return _words(text.strip())
 
 
 @lru_cache(maxsize=16)
-def _cut(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(text.lower()))
+
+
+@lru_cache(maxsize=16)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.encode().translate(_WORDS).decode().split())
 
 
 class Remembered(dict[str, Value]):

@@ -157,7 +157,7 @@ class BaseRouter(ABC):
     def _sound(self, scores: Floats) -> Floats:
         """Scores (n, m) within [0, 1], in an array of their own."""
         told = np.minimum(np.maximum(scores, 0.0), 1.0)
-        if self.scores_are_expected and not self.scored_.all():
+        if self.scores_are_expected and not all(self.scored_.tolist()):
             # Nothing is known of a model never scored: it is taken for the worst, prompt by prompt.
             worst = told[:, self.scored_].min(axis=1, keepdims=True)
             told = np.where(self.scored_, told, np.minimum(told, worst))

@@ -106,6 +106,8 @@ class CostModel:
         log_volume = np.minimum(self.ridge_.predict(view.design), 50.0)
         volume = np.minimum(np.exp(log_volume) * p.smear, p.cap)
         limits = [np.inf if q.max_tokens is None else q.max_tokens for q in view.prompts]
+        if min(limits, default=np.inf) == np.inf:
+            return volume
         limit = np.array(limits, dtype=np.float64)[:, None]
         return np.where(p.counts_tokens, np.minimum(volume, limit), volume)
 

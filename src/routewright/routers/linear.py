@@ -40,8 +40,7 @@ class Ridge:
 
     def predict(self, x: Floats) -> Floats:
         """Predictions (n, m); a row's result does not depend on the other rows."""
-        rows = np.array([row @ self.coef for row in x])
-        return rows.reshape(-1, len(self.intercept)) + self.intercept
+        return np.matmul(x[:, None], self.coef)[:, 0] + self.intercept  # a product for each row
 
     def leverage(self, x: Floats) -> Floats:
         """xᵀ(XᵀX + αI)⁻¹x of each row (n,)."""

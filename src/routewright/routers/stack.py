@@ -83,7 +83,7 @@ class _Members:
         """Scores of each member (j, 1, m) of the view's one prompt, and its similarities (l,)."""
         design = view.design[0]
         near, similar = self.kernel.of(view.places[0])
-        linear = design @ self.ridge.coef + self.ridge.intercept
+        linear = self.ridge.predict(view.design)[0]
         told = np.array([self.mu, linear, near, self.profiles.of(design), self.mlp.of(design)])
         return np.minimum(np.maximum(told, 0.0), 1.0)[:, None], similar
 

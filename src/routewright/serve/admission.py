@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -38,6 +39,17 @@ def barred(
         if bar is not None:
             found[name] = bar
     return found
+
+
+def room_for_all(pool: Mapping[str, Model], lacks: Mapping[str, frozenset[str]]) -> float:
+    """Tokens up to which no model is barred from a request that wants nothing else of it.
+
+    Below 0 where a model is barred from every chat.
+    """
+    if any(CHAT in lacks.get(name, ()) for name in pool):
+        return -1
+    windows = (model.context_window for model in pool.values())
+    return min((window for window in windows if window is not None), default=math.inf)
 
 
 def over_ceiling(cost_usd: float, max_usd: float) -> Bar:

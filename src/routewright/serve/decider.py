@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from routewright.analysis import analyse
 from routewright.config import Rule
 from routewright.errors import ConfigError
 from routewright.routers.base import BaseRouter
 from routewright.rules import Ruling, check_rules, judge
-from routewright.serve.admission import barred, limited, nobody, too_dear
+from routewright.serve.admission import Bar, barred, limited, nobody, room_for_all, too_dear
 from routewright.serve.ids import Ids
 from routewright.serve.naming import Names
 from routewright.serve.needs import Needs, estimate_tokens, lacks_dialects
@@ -85,6 +84,11 @@ class Decider:
         self._strength = _strength(router)
         # Asked once: what a protocol is an instance of takes longer to tell than the choice.
         self._analyst = router if isinstance(router, Analysing) else None
+        known = router.models_ if router is not None else ()
+        self._strange = frozenset(known) - self.pool.keys()
+        self._unpredicted = tuple(m for name, m in self.pool.items() if name not in known)
+        self._room = room_for_all(self.pool, self.lacks)
+        self._told = str(policy)
         self._check()
 
     @property
@@ -129,7 +133,7 @@ class Decider:
                 prompt, why, policy=policy, needs=needs, past=past, analysis=analysis
             )
         try:
-            names, scores, costs = _predict(self.router, prompt)
+            scores, costs = _predict(self.router, prompt)
             analysis = self._analysis(prompt, analysis)
         # A plug-in router may raise anything, and its failure must not be the client's.
         except Exception as error:
@@ -147,18 +151,12 @@ class Decider:
         policy, needs = self._in_force(policy), needs or _plain(prompt)
         past = past if past.model in self.pool else NOTHING
         ruling = self._ruling(prompt, analysis)
-        bars = barred(self.pool, self.lacks, needs, policy, ruling)
-        unpredicted = (m for name, m in self.pool.items() if name not in names)
-        bars = too_dear(unpredicted, needs, policy.max_usd) | bars
-        predicted = (
-            Candidate(name, float(scores[at]), float(costs[at])) for at, name in enumerate(names)
-        )
-        seen = tuple(
-            limited(self._candidate(each, past, needs), bars, policy.max_usd)
-            if each.model in self.pool
-            else msgspec.structs.replace(each, excluded="not in the pool")
-            for each in predicted
-        )
+        bars = self._bars(needs, policy, ruling, self._unpredicted)
+        seen = tuple(map(Candidate, self.router.models_, scores, costs))
+        if past.warm or needs.marked:
+            seen = tuple(self._discounted(each, past, needs) for each in seen)
+        if bars or policy.max_usd is not None or self._strange:
+            seen = tuple(self._limited(each, bars, policy.max_usd) for each in seen)
         open_ = [candidate for candidate in seen if not candidate.excluded]
         first, why = first_of_all(ruling, past, bars)
         if not open_ and not first:
@@ -195,8 +193,7 @@ class Decider:
         policy, needs = self._in_force(policy), needs or _plain(prompt)
         past = past if past.model in self.pool else NOTHING
         ruling = self._ruling(prompt, analysis)
-        bars = barred(self.pool, self.lacks, needs, policy, ruling)
-        bars = too_dear(self.pool.values(), needs, policy.max_usd) | bars
+        bars = self._bars(needs, policy, ruling, self.pool.values())
         wanted, because = first_of_all(ruling, past, bars)
         first = [name for name in (wanted, self.default_model) if name]
         ordered = [n for n in dict.fromkeys([*first, *self.pool]) if n not in bars]
@@ -246,7 +243,25 @@ class Decider:
     def _in_force(self, policy: PolicySettings) -> PolicySettings:
         return policy.over(self.settings)
 
-    def _candidate(self, predicted: Candidate, past: Past, needs: Needs) -> Candidate:
+    def _bars(
+        self, needs: Needs, policy: PolicySettings, ruling: Ruling, unpredicted: Iterable[Model]
+    ) -> dict[str, Bar]:
+        """Why models cannot answer; those that nobody predicted, also by the price list."""
+        plain = not needs.wants and not ruling.barred and policy.models is None
+        if plain and needs.tokens + needs.answer_tokens <= self._room:
+            bars: dict[str, Bar] = {}
+        else:
+            bars = barred(self.pool, self.lacks, needs, policy, ruling)
+        return too_dear(unpredicted, needs, policy.max_usd) | bars
+
+    def _limited(
+        self, predicted: Candidate, bars: dict[str, Bar], max_usd: float | None
+    ) -> Candidate:
+        if predicted.model in self._strange:
+            return msgspec.structs.replace(predicted, excluded="not in the pool")
+        return limited(predicted, bars, max_usd)
+
+    def _discounted(self, predicted: Candidate, past: Past, needs: Needs) -> Candidate:
         """The candidate with the cost that it has now that some of the prompt is cached."""
         model = self.pool.get(predicted.model)
         warm = past.warm.get(predicted.model, 0)
@@ -295,7 +310,7 @@ class Decider:
             artefact=self.artefact,
             degraded=degraded,
             analysis=analysis,
-            policy=how or str(policy),
+            policy=how or (self._told if policy is self.settings else str(policy)),
             settings=policy,
         )
 
@@ -353,10 +368,9 @@ def _strength(router: BaseRouter | None) -> Mapping[str, float]:
     return dict(zip(router.models_, map(float, means["scores"]), strict=True))
 
 
-def _predict(
-    router: BaseRouter, prompt: Prompt
-) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
-    scores, costs = router.expected(prompt)
-    if not (np.isfinite(scores).all() and np.isfinite(costs).all()):
+def _predict(router: BaseRouter, prompt: Prompt) -> tuple[list[float], list[float]]:
+    scores, costs = (told.tolist() for told in router.expected(prompt))
+    # Plain numbers: for ten of them numpy takes several times as long.
+    if not all(map(math.isfinite, scores + costs)):
         raise ArithmeticError("a prediction is not finite")
-    return router.models_, scores, costs
+    return scores, costs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from routewright.serve.sticky import Past, discount_usd
 from routewright.types import Candidate, Model, PolicySettings
 
 Floats = NDArray[np.float64]
+
+_model = attrgetter("model")
 
 
 def order(
@@ -38,19 +41,19 @@ def order(
     """
     if not open_:
         return [], ""
-    named = sorted(open_, key=lambda candidate: candidate.model)
+    named = sorted(open_, key=_model)
     scores: Floats = np.array([[c.score for c in named]])
     costs: Floats = np.array([[c.cost_usd for c in named]])
     match policy.rule:
         case "quality" if policy.quality is not None:
             ranked = rules.quality_rank(scores, costs, policy.quality)
-            best = [named[int(at)] for at in ranked[0]]
+            best = _taken(named, ranked)
             top = float(scores.max())
             why = f"cheapest with {policy.quality:g} of the best expected score {top:.2f}"
             return _names(best), f"{why}: {_expects(best[0])}"
         case "threshold" if policy.threshold is not None:
             enough = _enough(policy.threshold, _names(named))
-            best = [named[int(at)] for at in rules.satisfice_rank(scores, costs, enough)[0]]
+            best = _taken(named, rules.satisfice_rank(scores, costs, enough))
             reached = bool((scores >= enough).any())
             why = "cheapest that is good enough" if reached else "none is good enough; best score"
             return _names(best), f"{why}: {_expects(best[0])}"
@@ -59,7 +62,7 @@ def order(
         case _:
             with np.errstate(over="ignore"):  # a knob next to 0 makes every cost infinite: a tie
                 ranked = rules.rank(scores, costs, policy.worth_usd or 0.0)
-            best = [named[int(at)] for at in ranked[0]]
+            best = _taken(named, ranked)
             return _names(best), _by_utility(best)
 
 
@@ -110,7 +113,7 @@ def _by_win_rate(
     by = [strength[c.model] if known else c.cost_usd for c in named]
     strong = int(np.argmax(by))
     scores: Floats = np.array([[c.score for c in named]])
-    best = [named[int(at)] for at in rules.win_rate_rank(scores, strong, least)[0]]
+    best = _taken(named, rules.win_rate_rank(scores, strong, least))
     rate = float(rules.win_rate(scores[:, strong], scores[:, 1 - strong])[0])
     comparison = ">=" if best[0] is named[strong] else "<"
     why = f"{named[strong].model} wins with {rate:.3f} {comparison} {least:g}"
@@ -129,6 +132,10 @@ def _enough(given: float | Mapping[str, float], names: Sequence[str]) -> Floats:
         # Without a threshold of its own a model is never enough, but may be the best.
         return np.array([given.get(name, np.inf) for name in names], dtype=np.float64)
     return np.full(len(names), given, dtype=np.float64)
+
+
+def _taken(candidates: Sequence[Candidate], ranked: rules.Ints) -> list[Candidate]:
+    return [candidates[at] for at in ranked[0].tolist()]
 
 
 def _expects(candidate: Candidate) -> str:

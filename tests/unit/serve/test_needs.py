@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routewright.errors import ConfigError, RequestError
+from routewright.rules import Ruling
+from routewright.serve.admission import barred, room_for_all
 from routewright.serve.decider import Decider
 from routewright.serve.needs import Needs, lacks, read_needs
 from routewright.serve.sticky import trail_of
@@ -170,3 +173,21 @@ def test_a_decision_keeps_all_that_led_to_it():
         ("cheap", 0.8, 1e-5),
         ("strong", 0.9, 2e-3),
     ]
+
+
+@pytest.mark.parametrize(("windows", "room"), [((None, None), math.inf), ((8000, None), 8000)])
+def test_what_fits_every_window_and_wants_nothing_else_meets_no_bar(windows, room):
+    pool = {
+        str(w) + str(at): Model(str(w) + str(at), "x", context_window=w)
+        for at, w in enumerate(windows)
+    }
+    assert room_for_all(pool, {}) == room
+    for tokens in (7999, 8000, 8001):
+        bars = barred(pool, {}, Needs(tokens - 10, 10), PolicySettings(), Ruling())
+        assert (not bars) == (tokens <= room)
+
+
+def test_a_model_that_makes_embeddings_only_is_no_room_for_a_chat():
+    pool = {"embedder": Model("embedder", "x")}
+    lacking = {"embedder": lacks(Model("embedder", "x", capabilities=("embeddings",)), "openai")}
+    assert room_for_all(pool, lacking) < 0
