@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from routewright.routers.blend import fit_weights
-from routewright.routers.calibration import fit_calibration
+from routewright.routers.calibration import fit_calibration, fit_isotonic
 
 
 def members(n, seed=0, good=1):
@@ -113,3 +115,23 @@ def test_holes_are_skipped():
     told = fit_calibration(raw, scores).apply(raw)
     assert miss(told[:, 0], raw[:, 0] ** 2) < 0.05
     assert told[:, 1] == pytest.approx(raw[:, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize("span", [0.2, 1.0, 3.0])
+def test_all_models_at_once_are_mapped_as_each_by_itself(span):
+    """The same lines through the same knots, also beyond the ends and at a knot.
+
+    What lies nearer to a knot than rounding tells apart may be taken for beyond it, where the line
+    goes on: that changes the last bits.
+    """
+    rng = np.random.default_rng(3)
+    raw = rng.random((400, 4)) * span - 0.1
+    raw[:, 3] = np.round(raw[:, 3], 1)
+    scores = (rng.random(raw.shape) < np.clip(raw, 0, 1) ** 2).astype(float)
+    maps = fit_isotonic(raw, scores)
+    asked = np.concatenate([raw, rng.random((500, 4)) * 4 - 2, np.tile(maps.x[:, None], (1, 4))])
+    told = maps.apply(asked)
+    for model, (start, stop) in enumerate(pairwise(maps.ends.tolist())):
+        line = np.interp(asked[:, model], maps.x[start:stop], maps.y[start:stop])
+        tied = (line + 1e-6 * np.clip(asked[:, model], 0, 1)) / (1 + 1e-6)
+        assert told[:, model] == pytest.approx(tied, abs=1e-12)
