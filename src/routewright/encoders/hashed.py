@@ -197,7 +197,7 @@ class HashedEncoder:
         return np.concatenate(rows), np.concatenate(values).astype(np.float32)
 
     def _project(self, rows: NDArray[np.int64], values: Float32) -> Float32:
-        vector = values @ self.components_[rows]
+        vector = values @ self.components_.take(rows, axis=0)
         length = float(np.sqrt(vector @ vector))
         return vector / np.float32(length) if length > 1e-6 else np.zeros_like(vector)
 
