@@ -43,7 +43,8 @@ def remember(secret: str) -> None:
 
 def redacted(text: str) -> str:
     """The text with ``***`` for every key, token and password in it."""
-    for secret in tuple(_known):
+    # The longest first: of two with one beginning, the shorter would leave the other's end.
+    for secret in sorted(_known, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, MASK)
     return _FORMS.sub(lambda found: (found["before"] or "") + MASK, text)

@@ -3,14 +3,14 @@
     python -m tests.fakes.audited FOLDER
 
 It sends every request twice, since the first of a kind may import what it needs, and prints a line
-of JSON: what was opened, run and called upon during the second round, and which modules of ours
-are loaded. An audit hook cannot be taken back, so that this needs a process of its own.
+of JSON: whom it called before the first request, what was opened, run and called upon during the
+second round, and which modules of ours are loaded. An audit hook cannot be taken back, so that this
+needs a process of its own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -86,24 +86,27 @@ def ask_everything(up: Served, more: str) -> None:
 
 def main(folder: Path) -> None:
     """Serve, ask twice, tell."""
+    starting: list[list[str]] = []
     seen: list[list[str]] = []
-    armed = False
+    noted: list[list[str]] | None = None
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if armed and event in WATCHED:
+        if noted is not None and event in WATCHED:
             what = args[1] if event == "socket.connect" else args[0]
-            seen.append([event, str(what)])
+            noted.append([event, str(what)])
 
     sys.addaudithook(hook)
     with Upstream() as upstream:
         settings = scripted_settings(upstream.url, folder, decisions="", state=StateSettings())
+        noted = starting
         with served(Gateway(settings, router=ByWord())) as up:
+            noted = None
             ask_everything(up, "first")
-            armed = True
+            noted = seen
             ask_everything(up, "second")
             decided = up.chat("and an honest one").json["routewright"]["decision_id"]
             up.request("POST", "/v1/feedback", {"decision_id": decided, "score": 1})
-            armed = False
+            noted = None
             mine = [up.port, upstream.port]
     modules = {
         name: str(module.__file__)
@@ -111,8 +114,9 @@ def main(folder: Path) -> None:
         if name.startswith("routewright") and getattr(module, "__file__", None)
     }
     others = sorted({name.partition(".")[0] for name in sys.modules})
-    told = {"seen": seen, "modules": modules, "others": others, "ports": mine, "pid": os.getpid()}
-    sys.stdout.write(json.dumps(told) + "\n")
+    called = [one for one in starting if one[0].startswith("socket.")]
+    told = {"calls_at_start": called, "seen": seen, "modules": modules, "others": others}
+    sys.stdout.write(json.dumps({**told, "ports": mine}) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ Tags: ``say n=5 gap=0.01 size=8192``, ``tools`` (a tool call in pieces), ``statu
 after=7``, ``cut at=K how=fin|rst|half|chunk|proper`` (after K events; half: in the middle of the
 next event's JSON, chunk: in the middle of its HTTP chunk, proper: with HTTP's own end), ``hang
 at=K`` (-1: before the headers), ``drip gap=1`` (one byte at a time), ``raw kind=…`` (``GARBAGE``
-below), ``bomb``, ``endless``, ``headers`` and ``bye gap=0.001`` (closes the connection that long
-after a whole answer). Without one it answers properly. A word ``who=…`` in the tag is repeated in
-the log.
+below), ``bomb``, ``endless``, ``refusing`` (an endless 400), ``headers`` and ``bye gap=0.001``
+(closes the connection that long after a whole answer). Without one it answers properly. A word
+``who=…`` in the tag is repeated in the log.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -225,10 +226,10 @@ async def _act(
         content_type, make, _ = GARBAGE[given["kind"]]
         await _whole_reply(writer, make(), content_type)
     elif kind == "bomb":
-        zipped = gzip.compress(b"\0" * (100 << 20))
-        await _whole_reply(writer, zipped, JSON, 200, b"content-encoding: gzip\r\n")
-    elif kind == "endless":
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+        await _whole_reply(writer, _bomb(), JSON, 200, b"content-encoding: gzip\r\n")
+    elif kind in ("endless", "refusing"):
+        status = b"200 OK" if kind == "endless" else b"400 No"
+        writer.write(b"HTTP/1.1 %b\r\ncontent-type: application/json\r\n\r\n" % status)
         while not reader.at_eof():
             writer.write(b" " * 65536)
             await writer.drain()
@@ -247,6 +248,11 @@ async def _act(
     else:
         return await _stream(kind, given.get("how", "fin"), at, gap, events, reader, writer)
     return "whole"
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b"\0" * (100 << 20))
 
 
 async def _stream(

@@ -74,6 +74,7 @@ class Upstream:
     headers: list[dict[str, str]] = field(default_factory=list)
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     left: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    left_hanging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     port: int = 0
 
     @property
@@ -174,6 +175,7 @@ class Upstream:
         if isinstance(step, Hang):
             await reader.read()  # returns when the caller closes
             self.left.release()
+            self.left_hanging.release()
         elif isinstance(step, Cut):
             if step.reset:
                 raw: socket.socket = writer.get_extra_info("socket")
@@ -218,7 +220,7 @@ def _completion(request: dict[str, Any], step: Say) -> dict[str, Any]:
 def _vectors(request: dict[str, Any]) -> dict[str, Any]:
     """A vector for each text, or for each list of tokens."""
     given = request["input"]
-    one = isinstance(given, str) or not given or isinstance(given[0], int)
+    one = not isinstance(given, list) or not given or isinstance(given[0], int)
     data = [
         {"object": "embedding", "index": at, "embedding": [0.1, -0.2]}
         for at in range(1 if one else len(given))

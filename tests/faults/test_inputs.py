@@ -219,6 +219,13 @@ def test_parameters_reach_the_upstream_as_they_are(up, upstream, more):
     assert {key: upstream.requests[-1].get(key) for key in more} == more
 
 
+@pytest.mark.parametrize("given", [True, 5, 1.5, None, [], [True], [None], [{}], {}])
+def test_what_is_neither_text_nor_tokens_makes_no_vectors(up, given):
+    """I-06"""
+    reply = up.request("POST", "/v1/embeddings", {"model": "cheap", "input": given})
+    assert (reply.status, reply.json["error"]["param"]) == (400, "input")
+
+
 @pytest.mark.parametrize(
     ("model", "status"),
     [

@@ -48,3 +48,11 @@ def test_ordinary_words_stay(text):
 def test_a_secret_of_any_form_is_masked_word_for_word():
     Secret("correct horse battery staple")
     assert redacted("it said: correct horse battery staple!") == "it said: ***!"
+
+
+def test_of_two_keys_with_one_beginning_none_leaves_its_end():
+    keys = [f"one-and-the-same-{end}" for end in ("", "1", "12", "12-and-more", "12-and-more-yet")]
+    held = [Secret(key) for key in keys]
+    for key in keys:
+        assert redacted(f"a {key} b") == "a *** b"
+    assert len(held) == 5

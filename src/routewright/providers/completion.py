@@ -171,4 +171,7 @@ class Pieces:
             call["extra_content"] = given["extra_content"]
         function = json_object(given.get("function")) or {}
         call["function"]["name"] = call["function"]["name"] or function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
+        arguments = function.get("arguments") or ""
+        if not isinstance(arguments, str):  # some servers send the object itself
+            arguments = msgspec.json.encode(arguments).decode()
+        call["function"]["arguments"] += arguments

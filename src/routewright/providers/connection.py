@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._headers = 0
         self._interim = False  # "100 Continue" and its like come before the answer
         self._sized = False  # the answer says where it ends, other than by closing
+        self._heard = False  # something of the body has come
         self._complete = False
         self._reusable = False
         self._lingering = False
@@ -189,7 +190,8 @@ class Connection(asyncio.Protocol):
         elif self._bad:
             self._break(UpstreamError(f"{self._name}: {self._bad}"))
         elif response.begun:
-            self._expect(self._idle_s, "the answer stalled")
+            if self._heard:  # until then, headers alone are no answer
+                self._expect(self._idle_s, "the answer stalled")
             response.wake()
 
     # The parser's side
@@ -227,6 +229,7 @@ class Connection(asyncio.Protocol):
         self._sized = self._sized or status in (204, 304)
 
     def on_body(self, data: bytes) -> None:
+        self._heard = True
         if self._response is not None and not self._lingering and not self._bad:
             self._response.add(data)
 

@@ -17,7 +17,8 @@ from routewright.providers.refusals import refusal, told_by
 from routewright.providers.response import Response
 from routewright.types import json_object
 
-MAX_BODY_BYTES = 64 * 1024 * 1024  # an endless answer is an error, not memory
+MAX_BODY_BYTES = 16 * 1024 * 1024  # an endless answer is an error, not memory
+MAX_ERROR_BYTES = 256 * 1024  # of an answer that refuses: a few of its words are told
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -71,7 +72,7 @@ class Endpoint:
             raise RequestError(f"the request is no JSON text ({error})") from error
         response = await self._pool.post(path, payload, headers, streamed=streamed)
         if response.status != 200:
-            raw = await response.read(MAX_BODY_BYTES)
+            raw = await response.read(MAX_ERROR_BYTES)
             raise refusal(self.name, response.status, response.headers, raw)
         return response
 
@@ -82,12 +83,15 @@ class Endpoint:
         *,
         idempotency_key: str = "",
         more: Mapping[str, str] | None = None,
+        most_bytes: int = MAX_BODY_BYTES,
     ) -> dict[str, Any]:
-        """The JSON object that answers ``body``. Raises as ``post`` does."""
+        """The JSON object that answers ``body``. Raises as ``post`` does, and where it is larger
+        than ``most_bytes``.
+        """
         response = await self.post(
             path, body, idempotency_key=idempotency_key, streamed=False, more=more
         )
-        return decode_object(await response.read(MAX_BODY_BYTES), self.name)
+        return decode_object(await response.read(most_bytes), self.name)
 
 
 class EventSplitter:

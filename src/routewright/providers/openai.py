@@ -11,7 +11,7 @@ import msgspec
 from routewright.config import Secret, Timeouts
 from routewright.errors import UpstreamError
 from routewright.providers.completion import ChatCompletion, whole_answer
-from routewright.providers.endpoint import Endpoint, event_data
+from routewright.providers.endpoint import MAX_BODY_BYTES, Endpoint, event_data
 from routewright.providers.native import (
     NativeAnswer,
     NativeEvents,
@@ -24,6 +24,8 @@ from routewright.providers.refusals import told_by
 from routewright.providers.stream import TERMINAL, HttpStream, cut
 from routewright.providers.usage import usage_of
 from routewright.types import JsonObject, Model, Usage, json_object, json_objects
+
+MAX_VECTORS_BYTES = 64 * 1024 * 1024  # two thousand vectors of 1,536 numbers each, as text
 
 
 class OpenAIProvider:
@@ -76,9 +78,10 @@ class OpenAIProvider:
         """Answer a body of Responses or embeddings; see ``protocols.NativeProvider``."""
         started = time.monotonic()
         path, request = self._native(dialect, model, body)
+        most_bytes = MAX_VECTORS_BYTES
         if dialect != "embeddings":
-            request["stream"] = False
-        answer = await self._endpoint.post_whole(path, request, more=headers)
+            request["stream"], most_bytes = False, MAX_BODY_BYTES
+        answer = await self._endpoint.post_whole(path, request, more=headers, most_bytes=most_bytes)
         if not isinstance(answer.get("data" if dialect == "embeddings" else "output"), list):
             raise UpstreamError(f"{self.name}: the answer is not one of {dialect}")
         latency_s = time.monotonic() - started

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # A router that cannot tell anything of these would fail on the first odd request.
 PROBES = ("", "What is 17 * 3?", "Сколько будет 17 × 3? 十七乘三是多少?", "prove it. " * 2000)
+INLINE_TOKENS = len(PROBES[-1]) // 4  # of the longest, by which routers are timed
 
 
 # A router of the package that decides about a long prompt in this time does so on the event loop:
@@ -133,6 +134,10 @@ class Generation:
         """The models that the router knows and the pool lacks."""
         router = self.decider.router
         return set(router.models_ if router else ()) - set(self.decider.pool)
+
+    def decides_inline(self, tokens: int) -> bool:
+        """Whether a prompt is decided on the event loop: none longer than what was timed is."""
+        return self.inline and tokens <= INLINE_TOKENS
 
     async def start(self, *, preload: bool = True) -> None:
         """Open providers, and load local models, all at once; safe to call twice.

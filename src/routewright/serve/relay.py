@@ -284,7 +284,7 @@ async def _decide(
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
     past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
     analysis = await analyser.analyse(prompt) if analyser else None
-    if generation.inline:
+    if generation.decides_inline(needs.tokens):
         return decider.decide(prompt, policy=policy, needs=needs, past=past, analysis=analysis)
     try:
         async with asyncio.timeout(DECIDE_TIMEOUT_S):

@@ -39,7 +39,7 @@ def chat_completion(name: str, message: dict[str, Any]) -> dict[str, Any]:
     texts: dict[str, list[str]] = {"text": [], "thinking": []}
     calls: list[dict[str, Any]] = []
     for block in json_objects(message["content"]):
-        kind = block.get("type")
+        kind = str(block.get("type"))
         if kind in texts:
             texts[kind].append(str(block.get(kind) or ""))
         elif kind == "tool_use":

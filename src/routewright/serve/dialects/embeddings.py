@@ -48,7 +48,11 @@ class Embeddings:
 
 def _texts(given: object) -> list[str]:
     """The texts of an input; tokens have none."""
-    items = cast("list[object]", given) if isinstance(given, list) else [given]
-    if not items or any(not isinstance(item, str | int | list) for item in items):
+    if isinstance(given, str):
+        return [given]
+    items = cast("list[object]", given) if isinstance(given, list) else []
+    if not items or any(
+        isinstance(item, bool) or not isinstance(item, str | int | list) for item in items
+    ):
         raise refuse("input", "must be a text, a list of texts, or tokens")
     return [item for item in items if isinstance(item, str)]
