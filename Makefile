@@ -67,7 +67,8 @@ test: .venv/.ready-tests ## the tests
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 
 nightly: .venv/.ready-tests ## the long tests of faults and load; figures go to benchmarks/reliability.json
-	@ROUTEWRIGHT_FIGURES=$(CURDIR)/benchmarks/reliability.json $(BIN)/pytest -m nightly --timeout 3600
+	@ROUTEWRIGHT_FIGURES=$(CURDIR)/benchmarks/reliability.json $(BIN)/pytest -m nightly --timeout 3600; \
+	  failed=$$?; $(BIN)/python tools/fault_matrix.py; exit $$failed
 
 check: .venv/.ready-tests ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -149,18 +149,17 @@ def run(command: list[str], url: str, upstream: Upstream) -> dict[str, str]:
     ) as process:
         assert process.stdin
         assert process.stdout
-        while upstream.left.acquire(blocking=False):
-            pass  # of an earlier client
         for line in process.stdout:
             if not line.startswith("{"):
                 continue
             told = json.loads(line)
             if told.get("ask") == "left":
-                # One may be left from the timeout before: it only comes too early.
-                gone = upstream.left.acquire(timeout=2)
+                # Nothing but what was cancelled hangs, so that it is this call that was left.
+                gone = upstream.left_hanging.acquire(timeout=1)
                 process.stdin.write("yes\n" if gone else "no\n")
                 process.stdin.flush()
             else:
                 found[told["cell"]] = "" if told["ok"] else told["why"]
     assert found, "the script told nothing"
+    assert not upstream.left_hanging.acquire(blocking=False)
     return found

@@ -115,6 +115,7 @@ def asked_since(start):
 
 
 def test_kill_9_twenty_times_loses_nothing_and_asks_nothing_twice(tmp_path, upstream, command):
+    """D-07: of answers that are collected."""
     clock = random.Random(20)
     folder = tmp_path / "out"
     killed_midway = 0

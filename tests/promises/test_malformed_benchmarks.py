@@ -73,6 +73,7 @@ def hostile(canary: Path) -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("name", list(hostile(Path("canary"))))
 def test_a_hostile_pickle_is_refused_and_runs_nothing(name: str, tmp_path: Path) -> None:
+    """A-02: not even where a benchmark is published as one."""
     canary = tmp_path / "canary"
     content, says = hostile(canary)[name]
     path = tmp_path / "table.pkl"

@@ -53,6 +53,11 @@ def test_no_request_names_whom_to_call(told):
     assert {what for what in called if not any(port in what for port in ports)} <= {"127.0.0.1"}
 
 
+def test_nobody_is_called_before_the_first_request(told):
+    """D-06: without a network it would start as well."""
+    assert told["calls_at_start"] == []
+
+
 def test_no_template_engine_is_loaded(told):
     """S-03: Mako comes with Alembic, and the audit hook says that it does nothing."""
     assert {"jinja2", "mako", "chameleon", "genshi"} & set(told["others"]) <= {"mako"}

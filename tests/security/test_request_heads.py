@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import socket
+import statistics
 import time
 
 import pytest
@@ -128,6 +129,33 @@ def test_a_hundred_slow_heads_are_cut_off_and_hold_nobody_up(upstream, tmp_path,
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in got[1::2])
         assert not any(got[::2])
         assert running.chat().status == 200
+
+
+@pytest.mark.nightly
+def test_a_thousand_slow_heads_leave_the_honest_their_time(upstream, tmp_path, figures):
+    """S-09: 99 of 100 honest requests take at most twice as long."""
+    gateway = Gateway(scripted_settings(upstream.url, tmp_path), router=ByWord())
+    with served(gateway) as running:
+
+        def p99_s() -> float:
+            took = []
+            for _ in range(500):
+                began = time.monotonic()
+                assert running.chat().status == 200
+                took.append(time.monotonic() - began)
+            return statistics.quantiles(took, n=100)[98]
+
+        p99_s()
+        calm_s = p99_s()
+        slow = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(1000)]
+        for connection in slow:
+            connection.sendall(POST + b"x: y\r\n")
+        crowded_s = p99_s()
+        for connection in slow:
+            connection.close()
+    figures("S-09", slow=1000, calm_p99_ms=round(calm_s * 1e3, 1),
+            crowded_p99_ms=round(crowded_s * 1e3, 1))  # fmt: skip
+    assert crowded_s <= 2 * calm_s
 
 
 def test_a_client_that_reads_nothing_costs_little_memory_and_is_left(

@@ -52,6 +52,7 @@ def cancel():
 
 run(
     {
+        "list": lambda: same(next(iter(made().root_client.models.list())).id, "auto"),
         "chat": lambda: same(made().invoke("hello").content, "hello back"),
         "stream": lambda: same("".join(c.content for c in made().stream("hello")), "hello back"),
         "tools": lambda: same(calls("one city"), CITIES[:1]),

@@ -74,6 +74,7 @@ def cancel():
 
 run(
     {
+        "list": lambda: same(next(iter(made()._get_client().models.list())).id, "auto"),
         "chat": lambda: same(made().chat(said("hello")).message.content, "hello back"),
         "stream": lambda: same(
             "".join(c.delta for c in made().stream_chat(said("hello"))), "hello back"

@@ -76,6 +76,7 @@ def test_the_same_training_gives_the_same_bytes(tmp_path):
 
 
 def test_nothing_in_it_is_a_pickle(folder):
+    """A-02"""
     assert sorted(p.name for p in folder.iterdir()) == [ARRAYS, MANIFEST]
     assert b"\x80\x04\x95" not in (folder / ARRAYS).read_bytes()[:64]
 
