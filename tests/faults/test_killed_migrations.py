@@ -171,4 +171,4 @@ def test_a_migration_that_is_killed_leaves_the_old_schema_or_the_new_one(url):
 def test_a_migration_killed_at_every_statement_leaves_no_half_of_a_schema(url, figures):
     """D-07, D-11"""
     kind = url.partition(":")[0].partition("+")[0]
-    figures("D-11", **{kind: {"seed": SEED, **killed_migrations(url, 1000, 60)}})
+    figures("D-11", **{kind: {"seed": SEED, **killed_migrations(url, 1000, 20)}})
