@@ -23,6 +23,10 @@ VERBS = {
     "route": "Decide which model a prompt should go to, without a server.",
     "config": "Check a gateway's configuration and artefact without starting it.",
     "keys": "Make, list, change and revoke the API keys of a gateway.",
+    "decisions": "List, show and export what a gateway decided, and how that ended.",
+    "reload": "Have a running gateway read its configuration again, in all workers or in none.",
+    "promote": "Put another artefact in force in a running gateway.",
+    "rollback": "Put the former artefact in force again.",
     "doctor": "Look whether something is wrong: rows that were lost, or are there twice.",
     "serve": "Serve the router behind an OpenAI-compatible endpoint.",
 }

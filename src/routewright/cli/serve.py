@@ -71,6 +71,13 @@ def command(
 
     settings = read()
     logs.install(settings.gateway.log)
+    content = settings.gateway.content
+    if content.log:
+        click.echo(
+            f"warning: prompts and answers are kept for {content.days:g} days "
+            "([gateway.content] in the configuration)",
+            err=True,
+        )
     count = settings.gateway.workers if workers is None else workers
     if count > 1 and settings.gateway.decisions:
         raise ConfigError(

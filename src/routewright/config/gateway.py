@@ -84,18 +84,23 @@ class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ContentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether prompts and answers are kept, for how many days, and how much of them at most.
+    """Whether prompts and answers are kept in the state's database, and how much of them.
 
-    The gateway does not keep them yet: ``log`` is refused rather than quietly without effect.
+    ``days`` is for how long, ``max_mb`` how much in all, ``row_kb`` how much of one request, and
+    of one answer.
     """
 
     log: bool = False
     days: float = 30.0
     max_mb: float = 500.0
+    row_kb: float = 256.0
 
     def trouble(self) -> str:
         """What is wrong with these settings, as ``field must …``; "" where nothing is."""
-        return "log must be left out: nothing keeps them yet" if self.log else ""
+        for field in ("days", "max_mb", "row_kb"):
+            if not 0 < getattr(self, field) < float("inf"):
+                return f"{field} must be a number above 0"
+        return ""
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

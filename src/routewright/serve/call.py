@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -53,6 +53,7 @@ class Call:
     saved_usd: float = 0.0  # what a cached answer had cost
     decided_s: float = 0.0  # from its arrival
     first_byte_s: float | None = None  # from its arrival to a stream's first event
+    answer: Any = None  # the upstream's object, or the copy of its events where one is kept
     skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked
 
     @property

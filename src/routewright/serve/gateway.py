@@ -20,6 +20,7 @@ from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
 from routewright.serve.access import Guard, admin_key, is_loopback
 from routewright.serve.cache import Cache
+from routewright.serve.content import Contents
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.health import Health
@@ -207,6 +208,7 @@ class Gateway:
             self.watches,
             Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
             quota=self.quota,
+            contents=self._make_contents(settings),
         )
 
     @property
@@ -374,6 +376,18 @@ class Gateway:
             return None
         spool = settings.path(settings.gateway.state.spool)
         return Quota(self.keyring, spool, settings.gateway.redis)
+
+    def _make_contents(self, settings: Settings) -> Contents | None:
+        """What keeps prompts and answers; None where nobody asked for that."""
+        content = settings.gateway.content
+        if not content.log:
+            return None
+        if settings.gateway.decisions and settings.gateway.state is None:
+            raise ConfigError(
+                "gateway.content.log needs a database: set gateway.state.url in place of "
+                "gateway.decisions"
+            )
+        return Contents(self.ledger, int(content.row_kb * 1000))
 
     def _generation(
         self, settings: Settings, router: BaseRouter | None, before: Generation | None

@@ -10,7 +10,7 @@ from collections import Counter, deque
 
 from routewright.errors import StoreAwayError
 from routewright.serve.call import Call, State
-from routewright.serve.rows import Decided, Ended, Entry, Said
+from routewright.serve.rows import Decided, Ended, Entry, Kept, Said
 from routewright.serve.sinks import Sink
 from routewright.state.rows import FeedbackRow
 from routewright.types import Usage
@@ -112,6 +112,13 @@ class Ledger:
                 )
             )
 
+    def content(self, entry: Kept, *, fits: bool) -> None:
+        """Keep prompt and answer of a request, or count them as lost. Returns at once."""
+        if fits:
+            self._put(entry)
+        else:
+            self._drop(entry, "too much waits to be written")
+
     async def keep(self, row: FeedbackRow) -> None:
         """Keep feedback; it is on disk when this returns.
 
@@ -210,5 +217,7 @@ class Ledger:
         total = self.dropped.total()
         if total & (total - 1) == 0:  # 1, 2, 4, 8, …: a full disk must not fill the log as well
             logger.warning("%d rows lost so far: %s", total, why)
+        if isinstance(entry, Kept):
+            entry.done()
         if isinstance(entry, Said):
             entry.done(StoreAwayError(f"feedback cannot be kept now: {why}; send it again"))

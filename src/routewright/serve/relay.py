@@ -22,6 +22,7 @@ from routewright.protocols import Stream
 from routewright.serve.asking import ask_stream, ask_whole
 from routewright.serve.cache import Cache, Entry, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
+from routewright.serve.content import Contents
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
@@ -54,6 +55,7 @@ class Relay:
         watches: Sequence[Watch] = (),
         cache: Cache | None = None,
         quota: Quota | None = None,
+        contents: Contents | None = None,
     ) -> None:
         self.generation = generation
         self.admission = admission
@@ -61,6 +63,7 @@ class Relay:
         self._ledger = ledger
         self._watches = watches
         self._quota = quota
+        self._contents = contents
 
     async def decide(self, request: ChatRequest, key: ApiKey | None = None) -> Decision:
         """Choose a model, among those that the key may be answered by; nothing is called.
@@ -109,13 +112,15 @@ class Relay:
         """
         key, entry = self._look_up(call)
         if entry is not None:
+            call.answer = entry.body
             self._ended(call, "cached", None, 0.0)
-            return _told(call, entry.body, 0.0, time.monotonic() - call.started)
+            return _told(call, call.answer, 0.0, time.monotonic() - call.started)
         try:
             done = await call.generation.fallbacks.first(call, lambda p, m: ask_whole(call, p, m))
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
+        call.answer = done.body
         self._ended(call, "complete", done.usage, done.cost_usd)
         if key:
             self._keep(call, key, (msgspec.json.encode(done.body),), done.cost_usd)
@@ -132,7 +137,8 @@ class Relay:
         if entry is not None:
             replay = Replay(entry)
             events = aiter(replay)
-            return RelayedStream(call, replay, events, await anext(events), record=self._replayed)
+            opened = self._copied(call, replay, events, await anext(events))
+            return RelayedStream(call, *opened, record=self._replayed)
         try:
             opened = await call.generation.fallbacks.first(
                 call, lambda p, m: ask_stream(call, p, m)
@@ -140,6 +146,7 @@ class Relay:
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
+        opened = self._copied(call, *opened)
         call.first_byte_s = time.monotonic() - call.started
         fallbacks = call.generation.fallbacks
         fallbacks.health.began(fallbacks.target(call.model))
@@ -157,6 +164,14 @@ class Relay:
         if entry is not None:
             call.saved_usd, call.native = entry.cost_usd, entry.native
         return key, entry
+
+    def _copied(
+        self, call: Call, stream: Stream, events: AsyncIterator[bytes], first: bytes
+    ) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+        """A stream, its events copied where contents are kept."""
+        if self._contents is not None:
+            events = self._contents.copied(call, events, first)
+        return stream, events, first
 
     def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
         """Keep a whole answer, if the model that was chosen gave it."""
@@ -214,6 +229,8 @@ class Relay:
         for watch in self._watches:
             watch.ended(call, state, usage, cost_usd)
         self._ledger.ended(call, state, usage, cost_usd, first_token_s)
+        if self._contents is not None:
+            self._contents.keep(call)
 
     def _leave(self, generation: Generation) -> None:
         generation.leave()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from routewright.state.rows import DecisionRow, FeedbackRow, OutcomeRow
+from routewright.state.rows import ContentRow, DecisionRow, FeedbackRow, OutcomeRow, Row
 from routewright.types import Decision, JsonObject, Usage
 
 if TYPE_CHECKING:
@@ -59,13 +59,33 @@ class Said:
     done: Callable[[Exception | None], object]
 
 
-Entry = Decided | Ended | Said
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Prompt and answer of a request, as they were; ``done`` is called when they wait no longer.
+
+    ``dialect`` says in which one the answer's events are, "" for one that was not streamed. Of
+    each of the two ``most_bytes`` are kept.
+    """
+
+    kind: ClassVar[str] = "content"
+    at: float
+    decision_id: str
+    request: bytes
+    answer: bytes
+    dialect: str
+    most_bytes: int
+    done: Callable[[], object]
 
 
-def row_of(entry: Entry, boot: str) -> DecisionRow | OutcomeRow | FeedbackRow:
+Entry = Decided | Ended | Said | Kept
+
+
+def row_of(entry: Entry, boot: str) -> Row:
     """An entry as a row of its table."""
     if isinstance(entry, Said):
         return entry.row
+    if isinstance(entry, Kept):
+        return _content(entry)
     if isinstance(entry, Ended):
         return _outcome(entry)
     decision = entry.decision
@@ -83,6 +103,19 @@ def row_of(entry: Entry, boot: str) -> DecisionRow | OutcomeRow | FeedbackRow:
         probability=decision.probability,
         degraded=decision.degraded,
         decision=msgspec.Raw(_encode(decision)),
+    )
+
+
+def _content(entry: Kept) -> ContentRow:
+    # Imported where it is needed: for those who keep contents.
+    from routewright.serve.content import kept_text, whole_answer
+
+    answer = whole_answer(entry.answer, entry.dialect) if entry.dialect else entry.answer
+    return ContentRow(
+        decision_id=entry.decision_id,
+        at=entry.at,
+        request=kept_text(entry.request, entry.most_bytes),
+        answer=kept_text(answer, entry.most_bytes),
     )
 
 

@@ -13,7 +13,7 @@ from routewright.config import Settings, StateSettings
 from routewright.data.journal import Journal
 from routewright.errors import RequestError
 from routewright.serve.ids import Ids
-from routewright.serve.rows import Ended, Entry, Said, joined, row_of
+from routewright.serve.rows import Ended, Entry, Kept, Said, joined, row_of
 
 if TYPE_CHECKING:
     from routewright.serve.keyring import Keyring
@@ -103,8 +103,14 @@ class StateSink:
         def append(some: Sequence[Entry]) -> None:
             self.keeper.append([row_of(entry, self.keeper.boot) for entry in some])
 
-        lost = _each_if_need_be(append, entries)
+        lost: list[Entry] = []
+        if any(isinstance(entry, Kept) for entry in entries) and self.keeper.content_full:
+            lost = [entry for entry in entries if isinstance(entry, Kept)]
+            entries = [entry for entry in entries if not isinstance(entry, Kept)]
+        lost += _each_if_need_be(append, entries)
         for entry in entries:
+            if isinstance(entry, Kept) and entry not in lost:
+                entry.done()
             if isinstance(entry, Said):
                 failed = entry in lost
                 entry.done(RequestError("the feedback cannot be stored") if failed else None)

@@ -167,6 +167,11 @@ class Keeper:
         return not self._reachable
 
     @property
+    def content_full(self) -> bool:
+        """Whether the spool alone holds as much as may be kept of prompts and answers."""
+        return self.spool_bytes > self._limits[1]
+
+    @property
     def spool_bytes(self) -> int:
         """What all workers of this host have on the spool."""
         size = 0
