@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -15,10 +17,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from routewright.config import StateSettings
+from routewright.config import StateSettings, load_settings
 from routewright.errors import ConfigError, RefusedError
 from routewright.serve.gateway import Gateway
 from routewright.serve.promotion import FILE, alone, pointer_of
+from routewright.serve.sinks import with_state
 from tests.fakes.gateway import Served, scripted_settings, served
 from tests.fakes.upstream import Upstream
 from tests.faults.test_reload import train
@@ -262,3 +265,83 @@ def test_requests_go_on_while_artefacts_are_promoted_and_rolled_back(upstream, t
     assert bad == []
     assert set(seen) <= {"one", "two"}
     assert sum(seen.values()) > 5
+
+
+def hammer_rollouts(upstream, folder: Path, trained: Path, rounds: int, *, kills: bool) -> int:
+    """Two at once promote and roll back, over and over, while workers are killed or are not.
+
+    Returns how many changes were taken. After each round all workers agree with the pointer.
+    """
+    gateway = f'artefact = "{trained / "one"}"\nworth_usd = 0.01\nworkers = 2'
+    config = write_config(folder, upstream.url, with_admin(folder, gateway))
+    settings = with_state(load_settings(config))
+    taken = 0
+    with gateway_process(cwd=folder) as (process, url, _):
+        up = Served(url, None)
+        for turn in range(rounds):
+            answers: list[int] = []
+
+            def change(first: bool, answers: list[int] = answers) -> None:
+                # A worker that is killed takes the connection along.
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    answers.append((promote(up, trained / "two") if first else rollback(up)).status)
+
+            threads = [threading.Thread(target=change, args=(first,)) for first in (True, False)]
+            for thread in threads:
+                thread.start()
+            if kills:
+                time.sleep(0.02 * (turn % 10))
+                with contextlib.suppress(ProcessLookupError, ValueError):
+                    os.kill(max(children(process.pid)), signal.SIGKILL)
+            for thread in threads:
+                thread.join(120)
+            assert set(answers) <= {200, 409}
+            taken += answers.count(200)
+            wait_for(lambda: len(children(process.pid)) == 2, 60)
+            held = pointer_of(settings).held
+            wanted = Path(held[-1].path).name if held else "one"
+            wait_for(lambda wanted=wanted: set(answering(up)) == {wanted}, 60)
+    return taken
+
+
+def answering(up: Served) -> Counter[str]:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return workers_of(up, 12)
+    return Counter()
+
+
+def test_changes_that_race_leave_all_workers_with_one_artefact(upstream, tmp_path, trained):
+    """D-09: of two at once the second is refused."""
+    assert hammer_rollouts(upstream, tmp_path, trained, 4, kills=False) >= 2
+
+
+def test_a_worker_that_is_killed_in_the_middle_leaves_no_two_artefacts_in_force(
+    upstream, tmp_path, trained
+):
+    """D-07, promotion: whoever is killed, those that live and the next agree with the disk."""
+    hammer_rollouts(upstream, tmp_path, trained, 2, kills=True)
+
+
+@pytest.mark.nightly
+def test_races_and_kills_of_promotions(upstream, tmp_path, trained, figures):
+    """D-09, D-07: 200 races, and 60 kills at different moments."""
+    (tmp_path / "races").mkdir()
+    (tmp_path / "kills").mkdir()
+    taken = hammer_rollouts(upstream, tmp_path / "races", trained, 200, kills=False)
+    killed = hammer_rollouts(upstream, tmp_path / "kills", trained, 60, kills=True)
+    figures("D-09-promotion", races=200, taken=taken, kills=60, taken_while_killed=killed, torn=0)
+
+
+@pytest.mark.nightly
+def test_a_rollback_takes_less_than_a_second(upstream, tmp_path, trained, figures):
+    """A-05: from the call to the first answer of the former artefact."""
+    took: list[float] = []
+    with served(Gateway(settings_of(upstream, tmp_path, trained))) as up:
+        for _ in range(20):
+            assert promote(up, trained / "two").status == 200
+            began = time.monotonic()
+            assert rollback(up).status == 200
+            assert in_force(up) == "one"
+            took.append(time.monotonic() - began)
+    figures("A-05", rollbacks=len(took), slowest_s=round(max(took), 3))
+    assert max(took) <= 1.0
