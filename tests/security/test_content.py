@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from routewright.state.store import Store
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
 from tests.fakes.postgres import Postgres, running
 from tests.fakes.upstream import Say, Upstream
+from tests.promises.test_gateway import gateway_process, write_config
 
 CANARY = "Zanzibar-4711"
 REPLY = "Mombasa-0815"
@@ -175,6 +177,17 @@ def test_a_journal_keeps_no_contents_and_says_so(upstream, tmp_path):
     settings = scripted_settings(upstream.url, tmp_path, content=ContentSettings(log=True))
     with pytest.raises(ConfigError, match=r"set gateway\.state\.url"):
         Gateway(settings, router=ByWord())
+
+
+def test_the_operator_is_warned_at_the_start_that_contents_are_kept(upstream, tmp_path):
+    """S-08: and for how long."""
+    write_config(
+        tmp_path, upstream.url, 'default_model = "cheap"\ncontent = {log = true, days = 7}'
+    )
+    with gateway_process(cwd=tmp_path) as (process, _, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert "prompts and answers are kept for 7 days" in process.stderr.read()
 
 
 @pytest.mark.parametrize("field", ["days", "max_mb", "row_kb"])

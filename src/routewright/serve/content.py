@@ -8,6 +8,7 @@ within its bound; all that in the thread that writes. Nothing of it is ever logg
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +43,7 @@ class Contents:
         self._ledger = ledger
         self._row_bytes = row_bytes
         self._queued_bytes = 0
+        self._lock = threading.Lock()
 
     def copied(self, call: Call, events: AsyncIterator[bytes], first: bytes) -> Copied:
         """The events of a stream, copied as they pass."""
@@ -59,8 +61,9 @@ class Contents:
             told = None  # numbers that nobody reads
         answer = b"".join(frames) if frames is not None else msgspec.json.encode(told)
         size = len(request) + len(answer)
-        fits = self._queued_bytes + size <= MOST_QUEUED_BYTES
-        self._queued_bytes += size
+        with self._lock:
+            self._queued_bytes += size
+            fits = self._queued_bytes <= MOST_QUEUED_BYTES
         dialect = native.dialect if native and call.native else "chat"
         kept = Kept(
             time.time(),
@@ -74,7 +77,9 @@ class Contents:
         self._ledger.content(kept, fits=fits)
 
     def _written(self, size: int) -> None:
-        self._queued_bytes -= size
+        """Called by whichever thread is through with it."""
+        with self._lock:
+            self._queued_bytes -= size
 
 
 class Copied:

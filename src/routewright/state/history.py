@@ -24,6 +24,7 @@ _SECONDS = {"m": 60.0, "h": 3600.0, "d": DAY_S}
 _LATEST = 253_402_300_799.0  # the year 9999, beyond which no database has a date
 _JSON = frozenset(("decision", "attempts", "skipped", "request", "response"))
 _PAGE = 500
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 MOST_COMPARED = 100_000  # decisions that are weighed against their best candidate, latest first
 
 _Query: TypeAlias = "sa.Select[*tuple[Any, ...]]"
@@ -69,7 +70,9 @@ class Filter(msgspec.Struct, frozen=True):
 
     def over(self, query: _Query) -> _Query:
         """The query, narrowed to these decisions."""
+        first = None if self.since is None else _first_id(self.since)
         narrowed = (
+            (operator.ge, _D.id, first),  # of which there is an index
             (operator.ge, _D.at, self.since),
             (operator.lt, _D.at, self.until),
             (operator.eq, _MODEL, self.model),
@@ -191,6 +194,12 @@ def moment(text: str) -> float:
     if not 0 <= seconds <= _LATEST:
         raise ValueError(f"{text[:40]!a}: write 30m, 12h, 7d, 2027-01-31, or Unix seconds")
     return seconds
+
+
+def _first_id(at: float) -> str:
+    """An id before all that were given from then on: they begin with their time, see serve.ids."""
+    count = int(max(at - 1, 0) * 1000) << 80
+    return "".join(_ALPHABET[(count >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def _totals() -> _Query:

@@ -7,6 +7,7 @@ import time
 import msgspec
 import pytest
 
+from routewright.serve.ids import Ids
 from routewright.state.history import Filter, History, moment
 from routewright.state.store import Store
 from tests.fakes.rows import decision, feedback, outcome
@@ -87,6 +88,16 @@ def test_an_export_goes_over_pages_without_losing_or_doubling_a_row(history, mon
     monkeypatch.setattr("routewright.state.history._PAGE", 2)
     assert [row["id"] for row in history.export(Filter())] == list("EDCBA")
     assert [row["id"] for row in history.export(Filter(state="complete"))] == list("ECA")
+
+
+def test_no_id_that_is_given_from_a_moment_on_lies_before_its_bound(store):
+    """The bound spares reading the whole table; it must not hide a decision."""
+    began = time.time()
+    given = [Ids().new() for _ in range(50)]
+    store.write([decision(id_, n, at=time.time()) for n, id_ in enumerate(given)])
+    found = History(store).decisions(Filter(since=began))
+    assert sorted(row["id"] for row in found) == sorted(given)
+    assert list(History(store).decisions(Filter(since=time.time() + 1))) == []
 
 
 def test_a_moment_is_a_span_a_date_or_seconds():
