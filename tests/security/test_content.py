@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from routewright.config import ContentSettings, Secret, StateSettings
-from routewright.errors import ConfigError
+from routewright.errors import ConfigError, StoreAwayError
 from routewright.serve.gateway import Gateway
 from routewright.state.history import Filter, History
 from routewright.state.store import Store
@@ -160,17 +160,32 @@ def test_the_oldest_contents_go_where_they_are_too_many_together(upstream, tmp_p
 
 
 def test_contents_that_find_no_room_on_the_spool_are_counted_and_decisions_are_kept(
-    upstream, tmp_path
+    upstream, tmp_path, monkeypatch
 ):
-    """S-08, S-12: an outage of the database does not fill the disk with prompts."""
+    """S-08, D-02: an outage of the database does not fill the disk with prompts."""
     url = "sqlite:///routewright.db"
-    with gateway_over(upstream, tmp_path, url, log=True, max_mb=1e-6) as up:
+    room = gateway_over(upstream, tmp_path, url, log=True, max_mb=1e-6)
+    with room as up, monkeypatch.context() as patched:  # undone before the gateway ends
+
+        def away(*_: object) -> None:
+            raise StoreAwayError("scripted")
+
+        patched.setattr(Store, "write", away)
         assert ask_all(up) == 5
-        time.sleep(0.3)
-        dropped = dict(up.gateway.ledger.dropped)
-    assert 1 <= dropped["content"] <= 5
-    assert set(dropped) == {"content"}
-    assert len(kept(tmp_path, url)) == 5
+        over = time.monotonic() + 10
+        while up.gateway.ledger.queued or not up.gateway.sink.keeper.spool_bytes:
+            assert time.monotonic() < over
+            time.sleep(0.05)
+        time.sleep(0.2)
+        before = up.gateway.ledger.dropped["content"]
+        assert ask_all(up) == 5
+        while up.gateway.ledger.dropped["content"] < before + 5:
+            assert time.monotonic() < over
+            time.sleep(0.05)
+        assert set(up.gateway.ledger.dropped) == {"content"}
+    rows = kept(tmp_path, url)
+    assert len(rows) == 10
+    assert all(row["request"] is None for row in rows[:5])
 
 
 def test_a_journal_keeps_no_contents_and_says_so(upstream, tmp_path):
