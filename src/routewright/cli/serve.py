@@ -67,11 +67,12 @@ def command(
             auth="open" if without_keys else None,
             artefact=artefact,
             worth_usd=worth_usd,
+            workers=workers,
         )
 
     settings = read()
     logs.install(settings.gateway.log)
-    count = settings.gateway.workers if workers is None else workers
+    count = settings.gateway.workers
     if count > 1 and settings.gateway.decisions:
         raise ConfigError(
             "gateway.decisions: one journal has one writer; leave it out, or serve with --workers 1"

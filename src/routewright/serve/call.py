@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -51,9 +52,16 @@ class Call:
     arrival: Arrival = field(default_factory=ARRIVAL.get)
     cache: Literal["", "hit", "miss"] = ""  # what the response cache had for it
     saved_usd: float = 0.0  # what a cached answer had cost
+    turn: Callable[[], None] | None = None  # gives back its turn at a provider that bounds them
     decided_s: float = 0.0  # from its arrival
     first_byte_s: float | None = None  # from its arrival to a stream's first event
     skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked
+
+    def end_turn(self) -> None:
+        """Give back the turn at the provider, if one is held."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            turn()
 
     @property
     def model(self) -> str:

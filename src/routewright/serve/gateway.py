@@ -53,6 +53,7 @@ def with_flags(
     artefact: str | Path | None = None,
     worth_usd: float | None = None,
     threshold: float | None = None,
+    workers: int | None = None,
 ) -> Settings:
     """Settings with what a flag or an argument says instead; None leaves a setting alone.
 
@@ -71,6 +72,7 @@ def with_flags(
         "artefact": None if artefact is None else str(Path(artefact).absolute()),
         "worth_usd": worth_usd,
         "threshold": threshold,
+        "workers": workers,
         "policy": _policy(worth_usd, threshold),
     }
     given = {name: value for name, value in flags.items() if value is not None}

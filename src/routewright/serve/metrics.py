@@ -92,6 +92,9 @@ class Metrics:
         self._attempts = counter(
             "attempts", "Calls to upstreams: ok, or the error's code.", "model", "outcome"
         )
+        self._passed_over = counter(
+            "passed_over", "Models that were not asked although it was their turn.", "model", "why"
+        )
         self._tokens = counter(
             "tokens",
             "Tokens; cached ones are among input, reasoning among output.",
@@ -115,6 +118,8 @@ class Metrics:
         )
         self._in_flight = gauge("in_flight", "Requests that run.")
         self._waiting = gauge("waiting", "Requests that wait for their turn.")
+        self._calls = gauge("provider_calls", "Calls to a provider that bounds them.", "provider")
+        self._turns = gauge("provider_waiting", "Calls that wait for their turn.", "provider")
         self._queued = gauge("ledger_queued", "Rows that are not yet written.")
         self._spool = gauge("spool_bytes", "Rows on this host's disk for the database.", worst=True)
         self._away = gauge("database_away", "1: the database takes no rows.", worst=True)
@@ -139,6 +144,8 @@ class Metrics:
         self._decision.observe(call.decided_s)
         for attempt in call.attempts:
             self._child(self._attempts, attempt.model, attempt.outcome).inc()
+        for skipped, why in call.skipped.items():
+            self._child(self._passed_over, skipped, why).inc()
         if call.first_byte_s is not None:
             self._child(self._first_byte, model).observe(call.first_byte_s)
         if usage is not None:
@@ -181,6 +188,9 @@ class Metrics:
             target = fallbacks.target(name)
             self._breaker.labels(name).set(int(target in open_))
             self._cooling.labels(name).set(cooling.get(target.account, 0.0))
+        for provider, gate in fallbacks.turns.gates.items():
+            self._calls.labels(provider).set(gate.running)
+            self._turns.labels(provider).set(gate.waiting)
         now = gateway.decider.artefact or "none"
         for former in self._artefacts - {now}:
             self._artefact.labels(former).set(0)

@@ -198,6 +198,7 @@ class Relay:
         """A call that was begun has ended, for whatever reason; only the first time counts."""
         if call.recorded:
             return
+        call.end_turn()
         memory = call.generation.memory
         if call.attempts and state != "failed":
             if memory is not None and call.trail is not None:
