@@ -54,6 +54,7 @@ def command(
 
     from routewright.config import load_settings
     from routewright.serve import logs, metrics
+    from routewright.serve.alone import unshared
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
     from routewright.serve.sinks import with_state
@@ -85,6 +86,8 @@ def command(
         _take_all_descriptors()
         if count > 1:
             gateway.check_address()
+            for line in unshared(gateway):
+                click.echo(f"Warning: {line}", err=True)
             gateway.release()  # no connection may be shared with the workers, each of which
             del gateway  # reads its own
             sys.exit(_serve_with(count, read))

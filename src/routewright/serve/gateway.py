@@ -19,7 +19,7 @@ from routewright.providers import native_dialects
 from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
 from routewright.serve.access import Guard, admin_key, is_loopback
-from routewright.serve.cache import Cache
+from routewright.serve.cache import make_cache
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.health import Health
@@ -207,7 +207,7 @@ class Gateway:
             self.ledger,
             Admission(settings.gateway.max_in_flight),
             self.watches,
-            Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
+            make_cache(settings.gateway),
             quota=self.quota,
         )
 
@@ -332,6 +332,8 @@ class Gateway:
         await self.ledger.aclose()
         if self.quota is not None:
             await self.quota.aclose()
+        if self.relay.cache is not None:
+            await self.relay.cache.answers.aclose()
         for retiring, generation in tuple(self._retiring.items()):
             retiring.cancel()
             await generation.aclose(keep=[self.generation])

@@ -106,6 +106,7 @@ class Metrics:
             "degraded", "Answers from further down the ladder: router or fallback.", "cause"
         )
         self._cached = counter("cache", "Look-ups in the response cache.", "result")
+        self._cache_failures = counter("cache_failures", "Answers that Redis did not take or give.")
         self._saved = counter("cache_saved_usd", "What cached answers would have cost.", "model")
         self._dropped = counter("ledger_dropped", "Decision rows that were lost.")
         self._reloads = counter("reloads", "Wishes to reload, by what came of them.", "result")
@@ -174,8 +175,11 @@ class Metrics:
         self._in_flight.set(relay.admission.running)
         self._waiting.set(relay.admission.waiting)
         self._queued.set(ledger.queued)
-        self._catch_up("dropped", ledger.lost)
-        self._cache_bytes.set(relay.cache.size_bytes if relay.cache is not None else 0)
+        self._catch_up(self._dropped, "dropped", ledger.lost)
+        if relay.cache is not None:
+            answers = relay.cache.answers
+            self._cache_bytes.set(answers.size_bytes)
+            self._catch_up(self._cache_failures, "cache_failures", answers.failures)
         self._unwritable.set(int(bool(ledger.trouble)))
         if isinstance(gateway.sink, StateSink):
             self._spool.set(gateway.sink.keeper.spool_bytes)
@@ -237,7 +241,7 @@ class Metrics:
             found = self._children[metric, labels] = metric.labels(*labels)
         return found
 
-    def _catch_up(self, name: str, total: float) -> None:
+    def _catch_up(self, counter: Counter, name: str, total: float) -> None:
         """Bring a counter to a total that is kept elsewhere."""
-        self._dropped.inc(max(total - self._seen.get(name, 0.0), 0.0))
+        counter.inc(max(total - self._seen.get(name, 0.0), 0.0))
         self._seen[name] = total

@@ -19,8 +19,9 @@ from routewright.errors import (
     RequestError,
 )
 from routewright.protocols import Stream
+from routewright.serve.answers import Entry
 from routewright.serve.asking import ask_stream, ask_whole
-from routewright.serve.cache import Cache, Entry, Recorder, Replay
+from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
@@ -107,7 +108,7 @@ class Relay:
             UpstreamError: every model that was asked failed.
             RequestError: the upstream refused the request itself.
         """
-        key, entry = self._look_up(call)
+        key, entry = await self._looked_up(call)
         if entry is not None:
             self._ended(call, "cached", None, 0.0)
             return _told(call, entry.body, 0.0, time.monotonic() - call.started)
@@ -128,7 +129,7 @@ class Relay:
             UpstreamError: every model that was asked failed before its first event.
             RequestError: the upstream refused the request itself.
         """
-        key, entry = self._look_up(call)
+        key, entry = await self._looked_up(call)
         if entry is not None:
             replay = Replay(entry)
             events = aiter(replay)
@@ -147,12 +148,19 @@ class Relay:
             return self._recorded(call, key, self.cache.largest_bytes, *opened)
         return RelayedStream(call, *opened, record=self._ended)
 
-    def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
+    async def _looked_up(self, call: Call) -> tuple[bytes, Entry | None]:
+        try:
+            return await self._look_up(call)
+        except BaseException:  # a client that leaves while Redis is asked
+            self._ended(call, "failed", None, None)
+            raise
+
+    async def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
         """The call's key in the response cache, b"" if it has none, and what stands there."""
         key = self.cache.key(call) if self.cache is not None else b""
         if self.cache is None or not key:
             return b"", None
-        entry = self.cache.get(key)
+        entry = await self.cache.get(key)
         call.cache = "miss" if entry is None else "hit"
         if entry is not None:
             call.saved_usd, call.native = entry.cost_usd, entry.native
