@@ -1,8 +1,9 @@
-"""Answers that were given before, given again: off unless configured, and by exact request alone.
+"""Answers that were given before, given again: off unless configured.
 
 An answer is found by a digest of the key that asked, the model that was chosen and how it is
 called, and the whole request. So nobody gets what another key was answered, and ``auto`` gets what
 the model that it would choose now has said. Only whole answers of the chosen model are kept.
+Where a threshold was calibrated, ``similar`` finds answers to prompts in slightly other words.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from routewright.config import CacheSettings, GatewaySettings
 from routewright.errors import ConfigError
 from routewright.serve.answers import LARGEST_SHARE, Answers, Entry, MemoryAnswers, RedisAnswers
 from routewright.serve.call import Call
+from routewright.serve.similar import Likeness, Similar
 from routewright.serve.wire import ChatRequest
 from routewright.types import Usage, json_object
 
+MOST_TRIES = 3  # of near answers that turn out to have gone
 # Fields that an answer depends on beyond the request: searches, and what the provider keeps.
 _ELSEWHERE = (
     "web_search_options",
@@ -38,10 +41,14 @@ class Cache:
     Args:
         settings: of which requests, and how large one answer may be.
         answers: where they are kept.
+        similar: finds answers to nearly the same prompt; None looks for none.
     """
 
-    def __init__(self, settings: CacheSettings, answers: Answers) -> None:
+    def __init__(
+        self, settings: CacheSettings, answers: Answers, similar: Similar | None = None
+    ) -> None:
         self.answers = answers
+        self.similar = similar
         self.largest_bytes = int(settings.max_mb * 1e6) // LARGEST_SHARE
         self._settings = settings
 
@@ -49,40 +56,75 @@ class Cache:
         """What the call's answer is kept under; b"" if it must not be."""
         if not (self._settings.all or is_deterministic(call.request)):
             return b""
-        settings = call.generation.settings
-        model = call.decision.model
-        given = settings.models[model]
-        called = (model, given, settings.providers[call.generation.decider.pool[model].provider])
-        told = (call.key_id, called, call.request)
+        told = (*_asked(call), call.request)
         return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).digest()
 
-    async def get(self, key: bytes) -> Entry | None:
-        """The entry, if it is there and young enough."""
-        return await self.answers.get(key)
+    async def find(self, call: Call) -> tuple[bytes, Entry | None]:
+        """The call's key, b"" if it has none, and the answer; the call is told how it was found."""
+        key = self.key(call)
+        if not key:
+            return b"", None
+        entry = await self.answers.get(key)
+        call.cache = "miss" if entry is None else "hit"
+        if entry is None and self.similar is not None:
+            entry = await self._near(call, self.similar)
+        if entry is not None:
+            call.saved_usd, call.native = entry.cost_usd, entry.native
+        return key, entry
 
-    def put(self, key: bytes, entry: Entry) -> None:
+    def put(self, key: bytes, entry: Entry, likeness: Likeness | None = None) -> None:
         """Keep an answer; one that is too large is not kept."""
         if entry.size_bytes <= self.largest_bytes:
             self.answers.put(key, entry)
+            if self.similar is not None and likeness is not None:
+                self.similar.add(key, likeness)
+
+    async def _near(self, call: Call, similar: Similar) -> Entry | None:
+        """The answer to a prompt that is nearly the same, if there is one."""
+        call.likeness = likeness = await similar.read(call.request, _asked(call))
+        if likeness is None:
+            return None
+        for _ in range(MOST_TRIES):
+            near = similar.nearest(likeness)
+            if near is None:
+                return None
+            key, cosine = near
+            entry = await self.answers.get(key)
+            if entry is not None:
+                call.cache, call.similarity = "similar", cosine
+                return entry
+            similar.forget(key, likeness)
+        return None
+
+
+def _asked(call: Call) -> tuple[str, object]:
+    """Who asks, and which model how; with the request it is all that an answer depends on."""
+    settings = call.generation.settings
+    model = call.decision.model
+    provider = call.generation.decider.pool[model].provider
+    return call.key_id, (model, settings.models[model], settings.providers[provider])
 
 
 def make_cache(gateway: GatewaySettings) -> Cache | None:
     """The cache of a configuration; None where it wants none.
 
     Raises:
-        ConfigError: it is to be shared, and no Redis is named.
+        ConfigError: it is to be shared, and no Redis is named; or the encoder of similar prompts
+            is not the one that was calibrated.
         MissingExtraError: the extra ``redis`` is not installed.
     """
     settings = gateway.cache
     if not settings.exact:
         return None
+    similar = None if settings.similar is None else Similar(settings.similar, settings.encoder)
     if not settings.shared:
-        return Cache(settings, MemoryAnswers(int(settings.max_mb * 1e6), settings.ttl_s))
+        answers = MemoryAnswers(int(settings.max_mb * 1e6), settings.ttl_s)
+        return Cache(settings, answers, similar)
     if not gateway.redis:
         raise ConfigError(
             "gateway.cache.shared: answers are shared through Redis; set gateway.redis to its URL"
         )
-    return Cache(settings, RedisAnswers(gateway.redis, settings.ttl_s))
+    return Cache(settings, RedisAnswers(gateway.redis, settings.ttl_s), similar)
 
 
 def is_deterministic(request: ChatRequest) -> bool:

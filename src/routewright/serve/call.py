@@ -17,6 +17,7 @@ from routewright.types import Decision
 if TYPE_CHECKING:
     from routewright.serve.generation import Generation
     from routewright.serve.quota import Hold
+    from routewright.serve.similar import Likeness
 
 State = Literal["complete", "partial", "failed", "cached"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
@@ -50,7 +51,9 @@ class Call:
     recorded: bool = False
     hold: Hold | None = None  # of the key's budget and tokens, until the end
     arrival: Arrival = field(default_factory=ARRIVAL.get)
-    cache: Literal["", "hit", "miss"] = ""  # what the response cache had for it
+    cache: Literal["", "hit", "miss", "similar"] = ""  # what the response cache had for it
+    likeness: Likeness | None = None  # where its prompt stands among those that are alike
+    similarity: float | None = None  # of the prompt whose answer it is given
     saved_usd: float = 0.0  # what a cached answer had cost
     turn: Callable[[], None] | None = None  # gives back its turn at a provider that bounds them
     decided_s: float = 0.0  # from its arrival

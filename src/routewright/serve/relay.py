@@ -149,27 +149,19 @@ class Relay:
         return RelayedStream(call, *opened, record=self._ended)
 
     async def _looked_up(self, call: Call) -> tuple[bytes, Entry | None]:
+        """The call's key in the response cache, b"" if it has none, and what stands there."""
+        if self.cache is None:
+            return b"", None
         try:
-            return await self._look_up(call)
+            return await self.cache.find(call)
         except BaseException:  # a client that leaves while Redis is asked
             self._ended(call, "failed", None, None)
             raise
 
-    async def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
-        """The call's key in the response cache, b"" if it has none, and what stands there."""
-        key = self.cache.key(call) if self.cache is not None else b""
-        if self.cache is None or not key:
-            return b"", None
-        entry = await self.cache.get(key)
-        call.cache = "miss" if entry is None else "hit"
-        if entry is not None:
-            call.saved_usd, call.native = entry.cost_usd, entry.native
-        return key, entry
-
     def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
         """Keep a whole answer, if the model that was chosen gave it."""
         if self.cache is not None and call.model == call.decision.model:
-            self.cache.put(key, Entry(frames, cost_usd, call.native))
+            self.cache.put(key, Entry(frames, cost_usd, call.native), call.likeness)
 
     def _recorded(
         self,
