@@ -46,6 +46,7 @@ class Call:
     trail: Trail | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     native: bool = False  # the model asked last speaks the request's own dialect
+    prefix: int = 0  # how many of its messages the model asked last was to keep in its cache
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False

@@ -114,6 +114,7 @@ def make_decider(
         artefact=named,
         ids=ids,
         rules=gateway.rules,
+        marks=frozenset(m.name for m in pool if settings.providers[m.provider].cache_prefix),
         analysed=gateway.analyser is not None,
     )
 

@@ -23,11 +23,13 @@ from routewright.serve.answers import Entry
 from routewright.serve.asking import ask_stream, ask_whole
 from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
+from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.naming import Asked, Names
-from routewright.serve.needs import read_needs, with_dialect
+from routewright.serve.needs import Needs, read_needs, with_dialect
+from routewright.serve.prefix import prefix_of
 from routewright.serve.quota import Quota
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
@@ -202,7 +204,7 @@ class Relay:
         memory = call.generation.memory
         if call.attempts and state != "failed":
             if memory is not None and call.trail is not None:
-                memory.remember(call.trail, call.model, usage)
+                memory.remember(call.trail, call.model, usage, call.prefix)
             fallbacks = call.generation.fallbacks
             target = fallbacks.target(call.model)
             if call.attempts[-1].outcome == TRUNCATED:
@@ -253,6 +255,26 @@ def _owner(key: ApiKey | None) -> str:
     return key.id if key is not None else ""
 
 
+def _needs(decider: Decider, request: ChatRequest, asked: Asked) -> Needs:
+    """What the request needs of a model, its dialect and its cache included.
+
+    Raises:
+        RequestError: the model that it names is not asked in the dialect that it needs.
+    """
+    needs, native = read_needs(request.messages, request.body), request.native
+    if decider.marks:
+        needs = msgspec.structs.replace(needs, prefix_tokens=prefix_of(request, needs).tokens)
+    if native is None or not native.only:
+        return needs
+    if asked.model and not decider.speaks(asked.model, native.dialect):
+        raise RequestError(
+            f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
+            "there is no other word for it; leave it out or name another model",
+            param=native.only,
+        )
+    return with_dialect(needs, native.dialect, native.only)
+
+
 async def _decide(
     generation: Generation, request: ChatRequest, trail: Trail, key: ApiKey | None
 ) -> Decision:
@@ -271,16 +293,7 @@ async def _decide(
     policy = options.over(asked.policy)
     if key is not None:
         policy = _within(key.terms, asked, policy, decider.names)
-    needs = read_needs(request.messages, request.body)
-    native = request.native
-    if native is not None and native.only:
-        needs = with_dialect(needs, native.dialect, native.only)
-        if asked.model and not decider.speaks(asked.model, native.dialect):
-            raise RequestError(
-                f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
-                "there is no other word for it; leave it out or name another model",
-                param=native.only,
-            )
+    needs = _needs(decider, request, asked)
     if asked.model:
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
     past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
