@@ -14,7 +14,8 @@ question, the group of equal questions). Four kinds of traffic:
 - ``half reworded``: one in six.
 
 Each is calibrated as ``routewright cache calibrate`` does it, with the guard (``guarded``: equal
-numbers, names, negations …) and by distance alone. Told are, on the half that tests: calls saved
+numbers, names, negations …) and, for two kinds, by distance alone. Only prompts of one short line
+are looked at, as in the gateway. Told are, on the half that tests: calls saved
 and wrong answers in 1,000 prompts at fixed thresholds, and what the calibration chose.
 """
 
@@ -29,11 +30,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from routewright.encoders.alike import MOST_CHARS, opened
+from routewright.encoders.alike import comparable, opened
 from routewright.evaluation.reuse import Asked, calibrate
 from routewright.protocols import Encoder
 
-MOST_PROMPTS = 12_000  # of a traffic: the distance alone compares each with all before it
+MOST_PROMPTS = 8_000  # of a traffic: the distance alone compares each with all before it
 SHOWN = (0.9, 0.95, 0.98, 0.995)
 WANTED = (0.01, 0.05)
 REWORDINGS = (
@@ -41,7 +42,7 @@ REWORDINGS = (
     "{} Thanks!",
     "Hi, {}",
     "Could you tell me: {}",
-    "{}\n\nPlease explain your answer.",
+    "{} Please explain your answer.",
     "I need help with this. {}",
     "Question: {}",
 )
@@ -58,7 +59,7 @@ def read(folder: Path) -> dict[str, list[Asked]]:
         found[path.parent.name] = [
             Asked(text, group=group or "")
             for text, group in zip(texts, groups, strict=True)
-            if 0 < len(text) <= MOST_CHARS
+            if comparable(text)
         ]
     return found
 
@@ -78,11 +79,13 @@ def _other(text: str, rng: np.random.Generator) -> str:
     return told.casefold() if rng.random() < 0.25 else told.rstrip("?. ")
 
 
-def report(name: str, asked: Sequence[Asked], encoder: Encoder, seed: int) -> None:
-    """One traffic, with the guard and without."""
+def report(
+    name: str, asked: Sequence[Asked], encoder: Encoder, seed: int, *, bare: bool = False
+) -> None:
+    """One traffic, with the guard and, where it is ``bare`` too, without."""
     rng = np.random.default_rng(seed)
     chosen = [asked[int(at)] for at in rng.permutation(len(asked))[:MOST_PROMPTS]]
-    for guarded in (True, False):
+    for guarded in (True, False) if bare else (True,):
         found = calibrate(chosen, encoder, seed=seed, guarded=guarded)
         cells: list[str] = []
         for row in found.rows:
@@ -109,9 +112,9 @@ def main() -> None:
         print(f"encoder {identity}: calls saved and wrong answers in 1,000 prompts, from a cosine")
         heads = "  ".join(f"{f'{t:g}':>7} {'wrong':>6}" for t in SHOWN)
         print(f"{'traffic':<22} {'n':>6} {'':<9}{heads}    1 %     5 %  (calibrated)")
-        report("as asked", everything, encoder, 0)
-        report("reworded", reworded(everything[::3], 1 / 3, 0), encoder, 0)
-        report("half reworded", reworded(everything[::3], 1 / 6, 0), encoder, 0)
+        report("as asked", everything, encoder, 0, bare=True)
+        report("reworded", reworded(everything, 1 / 3, 0), encoder, 0, bare=True)
+        report("half reworded", reworded(everything, 1 / 6, 0), encoder, 0)
         for one, asked in sets.items():
             if len(asked) >= 400:
                 report(f"one set: {one}", asked, encoder, 0)

@@ -123,6 +123,6 @@ def _table(found: Calibration) -> str:
         )
     lines.append(
         f"at most: upper bound of the share, {found.confidence:.0%} confidence (Clopper-Pearson); "
-        f"{found.skipped} prompts were too long or empty"
+        f"{found.skipped} prompts are longer than a line"
     )
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from routewright.encoders.frozen import FrozenEncoder, fingerprint_of
 from routewright.encoders.named import make
 from routewright.errors import ConfigError
 
-MOST_CHARS = 1000  # of a text that every encoder reads to its end
+MOST_CHARS = 500  # every encoder reads so much to its end
 _RULES = 1  # counted up when texts are told apart otherwise: a calibration then holds no more
 
 _QUOTED = re.compile(
@@ -54,6 +54,16 @@ _OPENERS = _words("""
 """)
 
 
+def comparable(text: str) -> bool:
+    """Whether a text can be like another: one short line.
+
+    What has several lines is a form with something in it, a table, a program, a puzzle, which is
+    most of the text's meaning and little of its vector.
+    """
+    said = text.strip()
+    return 0 < len(said) <= MOST_CHARS and len(said.splitlines()) == 1
+
+
 def marks(text: str) -> bytes:
     """A digest of what must be equal in two texts before their distance counts (16 bytes)."""
     names: list[str] = []
@@ -61,7 +71,7 @@ def marks(text: str) -> bytes:
     counted: list[str] = []
     quoted = [found[found.lastindex or 0] for found in _QUOTED.finditer(text)]
     begins = True
-    for word in _WORD.findall(_with_ends(text)):
+    for word in _WORD.findall(text):
         low = word.casefold()
         if word in _ENDS:
             begins = True
@@ -112,16 +122,11 @@ def calibrated(identity: str) -> FrozenEncoder:
     return encoder
 
 
-def _with_ends(text: str) -> str:
-    """The text with its line ends as ends of sentences."""
-    return text.replace("\n", " ; ")
-
-
 def _is_name(word: str, low: str, *, begins: bool) -> bool:
     """Whether a word is written as a name; one that may begin a sentence anyhow is none there."""
     if "_" in word or any(map(str.isupper, word[1:])):
         return True
-    return word[0].isupper() and len(word) > 1 and not (begins and low in _OPENERS)
+    return word[0].isupper() and word != "I" and not (begins and low in _OPENERS)
 
 
 def _is_foreign(word: str) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.data import RoutingData
-from routewright.encoders.alike import MOST_CHARS, marks
+from routewright.encoders.alike import comparable, marks
 from routewright.metrics.proportion import most_likely_share
 from routewright.protocols import Encoder
 from routewright.types import Prompt
@@ -70,8 +70,7 @@ class Row:
 class Calibration:
     """What was found; ``threshold`` is None where none keeps the promise.
 
-    ``skipped`` prompts were too long, had several turns, or nothing that tells what their answer
-    is worth to another.
+    ``skipped`` prompts are no short line, so that they would not be looked at.
     """
 
     rows: tuple[Row, ...]
@@ -109,7 +108,7 @@ def calibrate(
         seed: of the split. Prompts of one group stay together.
         guarded: whether ``marks`` must be equal; False shows what the distance alone would do.
     """
-    usable = [each for each in asked if 0 < len(each.text) <= MOST_CHARS]
+    usable = [each for each in asked if comparable(each.text)]
     vectors = encoder.encode([each.text for each in usable])
     places = [(each.system, marks(each.text) if guarded else b"") for each in usable]
     halves = _halves(usable, seed)

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from routewright.encoders.alike import MOST_CHARS, calibrated, marks
+from routewright.encoders.alike import calibrated, comparable, marks
 from routewright.serve.wire import ChatRequest
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Similar:
 
 
 def single_turn(request: ChatRequest) -> str | None:
-    """What the user says, if that is plain text, short, and all that was said; else None."""
+    """What the user says, if that is one short line, and all that was said; else None."""
     if request.native is not None or not request.messages:
         return None
     *before, last = request.messages
@@ -152,5 +152,4 @@ def single_turn(request: ChatRequest) -> str | None:
         return None
     if set(body["messages"][-1]) != {"role", "content"}:  # a name, say
         return None
-    text = last.text
-    return text if len(text.strip()) > 0 and len(text) <= MOST_CHARS else None
+    return last.text if comparable(last.text) else None

@@ -48,6 +48,7 @@ def test_other_words_for_the_same_are_no_difference(one, other):
         ("use camelCase here", "use pascalCase here"),
         ("how does IBM work", "how does SAP work"),
         ("what is 😀", "what is 😡"),
+        ("is A above B", "is B above A"),
     ],
 )
 def test_what_vectors_hardly_see_keeps_texts_apart(one, other):

@@ -117,8 +117,9 @@ def test_short_answers_are_equal_by_chance_and_long_prompts_are_left_out():
             seen = [use for row in rows for use in (row.ordering, row.testing) if use.hits]
             assert all(use.wrong == (0 if group else wrong) for use in seen)
             assert seen or not group
-    encoder.vectors["z" * 1001] = encoder.vectors[one]
-    assert calibrate([Asked("z" * 1001)], encoder).skipped == 1
+    encoder.vectors["ok"] = encoder.vectors[one]
+    asked = [Asked(text) for text in ("ok", "z" * 501, "two\nlines", "")]
+    assert calibrate(asked, encoder).skipped == 3
 
 
 def test_prompts_of_several_turns_are_no_candidates():
