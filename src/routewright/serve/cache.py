@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +19,11 @@ from routewright.config import CacheSettings, GatewaySettings
 from routewright.errors import ConfigError
 from routewright.serve.answers import LARGEST_SHARE, Answers, Entry, MemoryAnswers, RedisAnswers
 from routewright.serve.call import Call
-from routewright.serve.similar import Likeness, Similar
 from routewright.serve.wire import ChatRequest
 from routewright.types import Usage, json_object
+
+if TYPE_CHECKING:
+    from routewright.serve.similar import Likeness, Similar
 
 MOST_TRIES = 3  # of near answers that turn out to have gone
 # Fields that an answer depends on beyond the request: searches, and what the provider keeps.
@@ -116,7 +119,11 @@ def make_cache(gateway: GatewaySettings) -> Cache | None:
     settings = gateway.cache
     if not settings.exact:
         return None
-    similar = None if settings.similar is None else Similar(settings.similar, settings.encoder)
+    similar = None
+    if settings.similar is not None:
+        from routewright.serve.similar import Similar  # encoders: only who asks for them has them
+
+        similar = Similar(settings.similar, settings.encoder)
     if not settings.shared:
         answers = MemoryAnswers(int(settings.max_mb * 1e6), settings.ttl_s)
         return Cache(settings, answers, similar)
