@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import signal
 import time
@@ -132,6 +134,25 @@ def test_without_redis_every_request_is_answered_by_its_model(upstream, tmp_path
             assert cache is not None
             cache.answers._away_until = 0.0
             assert looked(running) == "hit"
+
+
+def test_a_client_that_leaves_while_redis_is_asked_leaves_its_place(upstream, tmp_path, redis):
+    url, process = redis
+    with served(gateway(upstream, tmp_path, url)) as running:
+        looked(running)
+        os.kill(process.pid, signal.SIGSTOP)
+        leaves = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        body = {"model": "auto", "temperature": 0, "messages": [{"role": "user", "content": "x"}]}
+        leaves.request("POST", "/v1/chat/completions", json.dumps(body))
+        admission = running.gateway.relay.admission
+        over = time.monotonic() + 5
+        while not admission.running:
+            assert time.monotonic() < over
+        leaves.close()
+        while admission.running:
+            assert time.monotonic() < over
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGCONT)
 
 
 async def test_bytes_that_are_no_answer_are_a_miss(redis):
