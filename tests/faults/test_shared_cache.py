@@ -148,6 +148,7 @@ def test_a_client_that_leaves_while_redis_is_asked_leaves_its_place(upstream, tm
         over = time.monotonic() + 5
         while not admission.running:
             assert time.monotonic() < over
+        time.sleep(0.3)  # now it waits for Redis, which it may for a second
         leaves.close()
         while admission.running:
             assert time.monotonic() < over
