@@ -41,9 +41,10 @@ def environment(service: dict[str, Any], server: Postgres) -> dict[str, str]:
         "POSTGRES_PASSWORD": PASSWORD,
         "ROUTEWRIGHT_ADMIN_KEY": ADMIN_KEY,
         "OPENAI_API_KEY": "sk-upstream-key",
+        "ROUTEWRIGHT_REDIS_URL": "",  # nobody has to set it
     }
     told = {
-        name: re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: given[found[1]], value)
+        name: re.sub(r"\$\{(\w+):[-?][^}]*\}", lambda found: given[found[1]], value)
         for name, value in service["environment"].items()
     }
     url = told["ROUTEWRIGHT_STATE_URL"]

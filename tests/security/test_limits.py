@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
-from routewright.config import Secret
+from routewright.config import CacheSettings, Secret
+from routewright.serve.alone import unshared
 from routewright.serve.gateway import Gateway
 from routewright.serve.rates import Rates
 from routewright.serve.till import NANO, Till
 from tests.fakes.gateway import ByWord, served
+from tests.fakes.redis import redis_server
 from tests.fakes.upstream import Say
 from tests.security.conftest import keyed_settings
 
@@ -154,26 +154,8 @@ def test_tokens_a_minute_are_reserved_and_settled_with_what_was_used(gate, upstr
 
 @pytest.fixture
 def redis(tmp_path):
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("redis-server is not installed")
-    pytest.importorskip("redis")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )
-    over = time.monotonic() + 10
-    while time.monotonic() < over:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"redis://127.0.0.1:{port}/0", process
-    process.kill()
-    process.wait(10)
+    with redis_server(tmp_path) as (url, process):
+        yield url, process
 
 
 def test_two_workers_share_a_rate_through_redis_and_count_alone_while_it_is_away(redis):
@@ -195,6 +177,30 @@ def test_two_workers_share_a_rate_through_redis_and_count_alone_while_it_is_away
         await two.aclose()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("workers", "terms", "more", "told"),
+    [
+        (2, {"requests_per_min": 5}, {}, ["rates of keys", "set gateway.redis"]),
+        (2, {"tokens_per_min": 5}, {}, ["rates of keys"]),
+        (2, {"total_usd": 5.0}, {}, []),
+        (2, {}, {"cache": CacheSettings(exact=True)}, ["caches answers for itself"]),
+        (1, {"tokens_per_min": 5}, {"cache": CacheSettings(exact=True)}, []),
+        (2, {"tokens_per_min": 5}, {"redis": Secret("redis://127.0.0.1:1/0")}, []),
+    ],
+)
+def test_what_workers_count_or_keep_each_for_itself_is_said_at_the_start(
+    upstream, tmp_path, make_key, workers, terms, more, told
+):
+    make_key(**terms)
+    settings = keyed_settings(upstream.url, tmp_path, workers=workers, **more)
+    gateway = Gateway(settings, router=ByWord())
+    lines = unshared(gateway)
+    gateway.release()
+    assert bool(lines) == bool(told)
+    assert len(lines) <= 1
+    assert all(part in lines[0] for part in told)
 
 
 @pytest.mark.parametrize(

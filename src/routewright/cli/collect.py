@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from routewright.scale import Cluster
 
 RESERVE_BYTES = (1 << 20, 64 << 20)  # the least and the most that is held back
+MOST_CALLS = 8  # at once, to a provider that says nothing else
 ANSWER_BYTES = 8  # a token, with room for JSON's escapes
 
 
@@ -327,7 +328,7 @@ def _concurrency(settings: Settings, pool: Sequence[Model], processes: int = 1) 
                 f"add [providers.{model.provider}] to routewright.toml"
             )
         local = _is_local(settings, model)
-        given = settings.providers[model.provider].max_concurrency
+        given = settings.providers[model.provider].max_concurrency or MOST_CALLS
         most[_account(settings, model)] = processes if local else given
     return most
 

@@ -22,6 +22,7 @@ VERBS = {
     "bench": "Compare routers on benchmarks: splits, seeds, intervals, one leaderboard.",
     "route": "Decide which model a prompt should go to, without a server.",
     "config": "Check a gateway's configuration and artefact without starting it.",
+    "cache": "Find from which similarity on a cached answer may be given to another prompt.",
     "keys": "Make, list, change and revoke the API keys of a gateway.",
     "decisions": "List, show and export what a gateway decided, and how that ended.",
     "reload": "Have a running gateway read its configuration again, in all workers or in none.",

@@ -54,6 +54,7 @@ def command(
 
     from routewright.config import load_settings
     from routewright.serve import logs, metrics
+    from routewright.serve.alone import unshared
     from routewright.serve.gateway import Gateway, with_flags
     from routewright.serve.server import serve
     from routewright.serve.sinks import with_state
@@ -67,6 +68,7 @@ def command(
             auth="open" if without_keys else None,
             artefact=artefact,
             worth_usd=worth_usd,
+            workers=workers,
         )
 
     settings = read()
@@ -78,7 +80,7 @@ def command(
             "([gateway.content] in the configuration)",
             err=True,
         )
-    count = settings.gateway.workers if workers is None else workers
+    count = settings.gateway.workers
     if count > 1 and settings.gateway.decisions:
         raise ConfigError(
             "gateway.decisions: one journal has one writer; leave it out, or serve with --workers 1"
@@ -91,6 +93,8 @@ def command(
         _take_all_descriptors()
         if count > 1:
             gateway.check_address()
+            for line in unshared(gateway):
+                click.echo(f"Warning: {line}", err=True)
             gateway.release()  # no connection may be shared with the workers, each of which
             del gateway  # reads its own
             sys.exit(_serve_with(count, read))

@@ -135,24 +135,36 @@ class OtelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CacheSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether answers are given again to the same request of the same key, from memory.
+    """Whether answers are given again to the same request of the same key.
 
     ``exact`` turns it on for requests that ask for the one likeliest answer (temperature 0),
-    ``all`` for every request. ``max_mb`` bounds what a worker keeps, ``ttl_s`` for how long.
+    ``all`` for every request. ``shared`` keeps the answers in ``gateway.redis``, for all workers
+    and hosts, instead of each worker's memory. ``max_mb`` bounds that memory, and an answer to an
+    eighth of it; ``ttl_s`` says for how long one is given again. ``similar`` is the cosine from
+    which an answer is given to a prompt that is nearly the same, and ``encoder`` what it was found
+    for; ``routewright cache calibrate`` prints both.
     """
 
     exact: bool = False
     all: bool = False
+    shared: bool = False
     max_mb: float = 64.0
     ttl_s: float = 3600.0
+    similar: float | None = None
+    encoder: str = ""
 
     def trouble(self) -> str:
         """What is wrong with these settings, as ``field must …``; "" where nothing is."""
         for field in ("max_mb", "ttl_s"):
             if not 0 < getattr(self, field) < float("inf"):
                 return f"{field} must be a number above 0"
-        if self.all and not self.exact:
-            return "exact must be true where all is: it turns the cache on"
+        if (self.similar is None) == bool(self.encoder):
+            return "encoder must be given with similar: routewright cache calibrate prints both"
+        if self.similar is not None and not 0 < self.similar <= 1:
+            return "similar must be a cosine above 0 and at most 1"
+        for field in ("all", "shared", "similar"):
+            if getattr(self, field) and not self.exact:
+                return f"exact must be true where {field} is: it turns the cache on"
         return ""
 
 

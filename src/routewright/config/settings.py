@@ -21,8 +21,11 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way of calling LLMs; docs/providers.md describes each kind.
 
     ``preset`` names an OpenAI-compatible endpoint that is known, ``vendor`` a provider of the
-    multi-provider library behind kind ``any``; ``api_version`` is Azure's. ``cache_ttl_s`` is how
-    long it keeps the prefix of a prompt in its cache after the last use.
+    multi-provider library behind kind ``any``; ``api_version`` is Azure's. ``max_concurrency``
+    bounds how many calls are made at once: without it collection makes 8, the gateway as many as
+    are asked for. ``cache_ttl_s`` is how
+    long it keeps the prefix of a prompt in its cache after the last use, and ``cache_prefix`` lets
+    the gateway mark prefixes to keep, where the dialect has marks: only Anthropic's has.
     """
 
     kind: Literal["local", "openai", "anthropic", "gemini", "any"]
@@ -32,14 +35,19 @@ class ProviderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api_version: str = ""
     api_key_env: str = ""
     api_key_file: str = ""
-    max_concurrency: int = 8
+    max_concurrency: int | None = None
     cache_ttl_s: float = 300.0
+    cache_prefix: bool = False
 
     def trouble(self) -> str:
         """What is wrong with these settings, as ``field must …``; "" where nothing is."""
         for field, kind in (("preset", "openai"), ("api_version", "openai"), ("vendor", "any")):
             if getattr(self, field) and self.kind != kind:
                 return f'{field} must be left out: it belongs to kind = "{kind}"'
+        if self.cache_prefix and self.kind != "anthropic":
+            return 'cache_prefix must be left out: only kind = "anthropic" has marks'
+        if self.max_concurrency is not None and self.max_concurrency < 1:
+            return "max_concurrency must be 1 or more"
         if self.kind == "any" and not self.vendor:
             return "vendor must name one, such as bedrock or cohere"
         if self.api_key_env and self.api_key_file:

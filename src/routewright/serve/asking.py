@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from routewright.errors import UpstreamError
 from routewright.protocols import NativeAnswer, NativeProvider, Provider, Stream
 from routewright.serve.call import Call
+from routewright.serve.needs import read_needs
+from routewright.serve.prefix import prefix_of
 from routewright.serve.wire import Native
 from routewright.types import Model
 
@@ -17,7 +19,7 @@ async def ask_whole(call: Call, provider: Provider, model: Model) -> NativeAnswe
     if native is not None and isinstance(provider, NativeProvider):
         headers = dict(native.headers)
         return await provider.complete_native(native.dialect, model, native.body, headers)
-    return await provider.complete(model, call.request.body)
+    return await provider.complete(model, call.request.body, cache_prefix=_prefix(call, model))
 
 
 async def ask_stream(
@@ -29,7 +31,7 @@ async def ask_stream(
         headers = dict(native.headers)
         stream = await provider.stream_native(native.dialect, model, native.body, headers)
     else:
-        stream = await provider.stream(model, call.request.body)
+        stream = await provider.stream(model, call.request.body, cache_prefix=_prefix(call, model))
     try:
         events = aiter(stream)
         return stream, events, await anext(events)
@@ -39,6 +41,15 @@ async def ask_stream(
     except BaseException:
         await stream.aclose()
         raise
+
+
+def _prefix(call: Call, model: Model) -> int:
+    """How many messages the model's provider is asked to keep in its cache; noted in the call."""
+    call.prefix = 0
+    if model.name in call.generation.decider.marks:
+        request = call.request
+        call.prefix = prefix_of(request, read_needs(request.messages, request.body)).messages
+    return call.prefix
 
 
 def _native(call: Call, model: Model) -> Native | None:

@@ -1,28 +1,31 @@
-"""Answers that were given before, given again: off unless configured, and by exact request alone.
+"""Answers that were given before, given again: off unless configured.
 
 An answer is found by a digest of the key that asked, the model that was chosen and how it is
 called, and the whole request. So nobody gets what another key was answered, and ``auto`` gets what
 the model that it would choose now has said. Only whole answers of the chosen model are kept.
-
-The memory is one process's: it is empty after a restart, and workers do not share theirs.
+Where a threshold was calibrated, ``similar`` finds answers to prompts in slightly other words.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from routewright.config import CacheSettings
+from routewright.config import CacheSettings, GatewaySettings
+from routewright.errors import ConfigError
+from routewright.serve.answers import LARGEST_SHARE, Answers, Entry, MemoryAnswers, RedisAnswers
 from routewright.serve.call import Call
 from routewright.serve.wire import ChatRequest
 from routewright.types import Usage, json_object
 
-LARGEST_SHARE = 8  # an answer larger than this part of the whole would push out too many others
+if TYPE_CHECKING:
+    from routewright.serve.similar import Likeness, Similar
+
+MOST_TRIES = 3  # of near answers that turn out to have gone
 # Fields that an answer depends on beyond the request: searches, and what the provider keeps.
 _ELSEWHERE = (
     "web_search_options",
@@ -33,87 +36,102 @@ _ELSEWHERE = (
     "mcp_servers",
     "container",
 )
-_OVERHEAD_BYTES = 512  # of an entry in memory, beside its answer
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A whole answer: its JSON object, or the events of a stream with the terminal one."""
-
-    frames: tuple[bytes, ...]
-    cost_usd: float
-    native: bool = False  # in the words of the request's own dialect
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory that it takes, nearly."""
-        return _OVERHEAD_BYTES + sum(len(frame) + 40 for frame in self.frames)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The object of an answer that was not streamed."""
-        return msgspec.json.decode(self.frames[0], type=dict[str, Any])
 
 
 class Cache:
-    """The least recently used entries go when the bytes are spent.
+    """Says which requests are looked up and which answers are kept.
 
     Args:
-        settings: how much is kept, for how long, and of which requests.
-        clock: seconds that never jump.
+        settings: of which requests, and how large one answer may be.
+        answers: where they are kept.
+        similar: finds answers to nearly the same prompt; None looks for none.
     """
 
     def __init__(
-        self, settings: CacheSettings, clock: Callable[[], float] = time.monotonic
+        self, settings: CacheSettings, answers: Answers, similar: Similar | None = None
     ) -> None:
-        self.size_bytes = 0
-        self.most_bytes = int(settings.max_mb * 1e6)
+        self.answers = answers
+        self.similar = similar
+        self.largest_bytes = int(settings.max_mb * 1e6) // LARGEST_SHARE
         self._settings = settings
-        self._clock = clock
-        self._entries: OrderedDict[bytes, tuple[float, Entry]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def key(self, call: Call) -> bytes:
         """What the call's answer is kept under; b"" if it must not be."""
         if not (self._settings.all or is_deterministic(call.request)):
             return b""
-        settings = call.generation.settings
-        model = call.decision.model
-        given = settings.models[model]
-        called = (model, given, settings.providers[call.generation.decider.pool[model].provider])
-        told = (call.key_id, called, call.request)
+        told = (*_asked(call), call.request)
         return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).digest()
 
-    def get(self, key: bytes) -> Entry | None:
-        """The entry, if it is there and young enough."""
-        found = self._entries.get(key)
-        if found is None:
+    async def find(self, call: Call) -> tuple[bytes, Entry | None]:
+        """The call's key, b"" if it has none, and the answer; the call is told how it was found."""
+        key = self.key(call)
+        if not key:
+            return b"", None
+        entry = await self.answers.get(key)
+        call.cache = "miss" if entry is None else "hit"
+        if entry is None and self.similar is not None:
+            entry = await self._near(call, self.similar)
+        if entry is not None:
+            call.saved_usd, call.native = entry.cost_usd, entry.native
+        return key, entry
+
+    def put(self, key: bytes, entry: Entry, likeness: Likeness | None = None) -> None:
+        """Keep an answer; one that is too large is not kept."""
+        if entry.size_bytes <= self.largest_bytes:
+            self.answers.put(key, entry)
+            if self.similar is not None and likeness is not None:
+                self.similar.add(key, likeness)
+
+    async def _near(self, call: Call, similar: Similar) -> Entry | None:
+        """The answer to a prompt that is nearly the same, if there is one."""
+        call.likeness = likeness = await similar.read(call.request, _asked(call))
+        if likeness is None:
             return None
-        if found[0] <= self._clock():
-            self._remove(key)
-            return None
-        self._entries.move_to_end(key)
-        return found[1]
+        for _ in range(MOST_TRIES):
+            near = similar.nearest(likeness)
+            if near is None:
+                return None
+            key, cosine = near
+            entry = await self.answers.get(key)
+            if entry is not None:
+                call.cache, call.similarity = "similar", cosine
+                return entry
+            similar.forget(key, likeness)
+        return None
 
-    def put(self, key: bytes, entry: Entry) -> None:
-        """Keep an answer, and let others go for it; one that is too large is not kept."""
-        if entry.size_bytes > self.largest_bytes:
-            return
-        if key in self._entries:
-            self._remove(key)
-        self._entries[key] = (self._clock() + self._settings.ttl_s, entry)
-        self.size_bytes += entry.size_bytes
-        while self.size_bytes > self.most_bytes:
-            self._remove(next(iter(self._entries)))
 
-    @property
-    def largest_bytes(self) -> int:
-        """How large one answer may be."""
-        return self.most_bytes // LARGEST_SHARE
+def _asked(call: Call) -> tuple[str, object]:
+    """Who asks, and which model how; with the request it is all that an answer depends on."""
+    settings = call.generation.settings
+    model = call.decision.model
+    provider = call.generation.decider.pool[model].provider
+    return call.key_id, (model, settings.models[model], settings.providers[provider])
 
-    def _remove(self, key: bytes) -> None:
-        self.size_bytes -= self._entries.pop(key)[1].size_bytes
+
+def make_cache(gateway: GatewaySettings) -> Cache | None:
+    """The cache of a configuration; None where it wants none.
+
+    Raises:
+        ConfigError: it is to be shared, and no Redis is named; or the encoder of similar prompts
+            is not the one that was calibrated.
+        MissingExtraError: the extra ``redis`` is not installed.
+    """
+    settings = gateway.cache
+    if not settings.exact:
+        return None
+    similar = None
+    if settings.similar is not None:
+        from routewright.serve.similar import Similar  # encoders: only who asks for them has them
+
+        similar = Similar(settings.similar, settings.encoder)
+    if not settings.shared:
+        answers = MemoryAnswers(int(settings.max_mb * 1e6), settings.ttl_s)
+        return Cache(settings, answers, similar)
+    if not gateway.redis:
+        raise ConfigError(
+            "gateway.cache.shared: answers are shared through Redis; set gateway.redis to its URL"
+        )
+    return Cache(settings, RedisAnswers(gateway.redis, settings.ttl_s), similar)
 
 
 def is_deterministic(request: ChatRequest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ from routewright.types import Decision
 if TYPE_CHECKING:
     from routewright.serve.generation import Generation
     from routewright.serve.quota import Hold
+    from routewright.serve.similar import Likeness
 
 State = Literal["complete", "partial", "failed", "cached"]
 TRUNCATED = "upstream_stream_truncated"  # the outcome of a stream that broke after its first byte
@@ -44,17 +46,27 @@ class Call:
     trail: Trail | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     native: bool = False  # the model asked last speaks the request's own dialect
+    prefix: int = 0  # how many of its messages the model asked last was to keep in its cache
     key_id: str = ""  # of the API key it came with
     started: float = field(default_factory=time.monotonic)
     recorded: bool = False
     hold: Hold | None = None  # of the key's budget and tokens, until the end
     arrival: Arrival = field(default_factory=ARRIVAL.get)
-    cache: Literal["", "hit", "miss"] = ""  # what the response cache had for it
+    cache: Literal["", "hit", "miss", "similar"] = ""  # what the response cache had for it
+    likeness: Likeness | None = None  # where its prompt stands among those that are alike
+    similarity: float | None = None  # of the prompt whose answer it is given
     saved_usd: float = 0.0  # what a cached answer had cost
+    turn: Callable[[], None] | None = None  # gives back its turn at a provider that bounds them
     decided_s: float = 0.0  # from its arrival
     first_byte_s: float | None = None  # from its arrival to a stream's first event
     answer: Any = None  # the upstream's object, or the copy of its events where one is kept
     skipped: dict[str, str] = field(default_factory=dict[str, str])  # model → why it was not asked
+
+    def end_turn(self) -> None:
+        """Give back the turn at the provider, if one is held."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            turn()
 
     @property
     def model(self) -> str:

@@ -50,6 +50,7 @@ class Decider:
         lacks: what each model cannot do, where that is known.
         artefact: the router's name, noted in every decision.
         rules: what the operator decides whatever the scores.
+        marks: the models whose prompts are marked to be kept in the provider's cache.
         analysed: whether somebody brings analyses, with a difficulty, to ``decide``.
         ids: where decisions get their ids, so that they sort by time beyond this decider's life.
 
@@ -68,6 +69,7 @@ class Decider:
         lacks: Mapping[str, frozenset[str]] | None = None,
         artefact: str = "",
         rules: tuple[Rule, ...] = (),
+        marks: frozenset[str] = frozenset(),
         analysed: bool = False,
         ids: Ids | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class Decider:
         self.lacks = lacks or {}
         self.artefact = artefact
         self.rules = rules
+        self.marks = marks
         self.analysed = analysed
         self.ids = ids or Ids()
         self._strength = _strength(router)
@@ -153,7 +156,7 @@ class Decider:
         ruling = self._ruling(prompt, analysis)
         bars = self._bars(needs, policy, ruling, self._unpredicted)
         seen = tuple(map(Candidate, self.router.models_, scores, costs))
-        if past.warm or needs.marked:
+        if past.warm or needs.marked or needs.prefix_tokens:
             seen = tuple(self._discounted(each, past, needs) for each in seen)
         if bars or policy.max_usd is not None or self._strange:
             seen = tuple(self._limited(each, bars, policy.max_usd) for each in seen)
@@ -265,10 +268,13 @@ class Decider:
         """The candidate with the cost that it has now that some of the prompt is cached."""
         model = self.pool.get(predicted.model)
         warm = past.warm.get(predicted.model, 0)
-        if model is None or not (warm or needs.marked):
+        kept = needs.prefix_tokens if predicted.model in self.marks else 0
+        if needs.marked:
+            kept = needs.tokens
+        if model is None or not (warm or kept):
             return predicted
         price = model.price
-        saved = discount_usd(price, warm, max(needs.tokens, warm), writes=needs.marked)
+        saved = discount_usd(price, warm, max(kept, warm), writes=bool(kept))
         # A prediction may lie below what the discount takes off: the cached tokens cost at least
         # their own price.
         least = warm * (price.cached_input_usd_per_mtok or 0.0) / 1e6

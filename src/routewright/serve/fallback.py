@@ -18,6 +18,7 @@ import msgspec
 from routewright.errors import (
     ContextError,
     CoolingError,
+    OverloadedError,
     RequestError,
     RoutewrightError,
     UnavailableError,
@@ -31,7 +32,7 @@ from routewright.protocols import Provider
 from routewright.providers.taken import SENDS
 from routewright.serve.call import Attempt, Call
 from routewright.serve.health import WHOLE_ACCOUNT, Health, Pause, Target
-from routewright.serve.limits import RetryBudget
+from routewright.serve.limits import RetryBudget, Turns
 from routewright.types import Model
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Fallbacks:
         accounts: whose limits each provider's calls count against, by provider.
         health: of the upstreams, shared by every request of this process.
         budget: of second calls, shared likewise.
+        turns: at providers that are asked only so much at once.
         total_s: from a request's arrival to the first byte of its answer at most.
     """
 
@@ -60,9 +62,11 @@ class Fallbacks:
         health: Health,
         budget: RetryBudget,
         *,
+        turns: Turns,
         total_s: float,
     ) -> None:
         self.health = health
+        self.turns = turns
         self.total_s = total_s
         self._pool = pool
         self._providers = providers
@@ -91,7 +95,7 @@ class Fallbacks:
                 return await self._first(call, ask)
         except TimeoutError as error:
             late = f"{call.model}: no answer in {self.total_s:g} s, all fallbacks included"
-            if call.attempts:
+            if call.attempts and call.attempts[-1].outcome == "cancelled":
                 last = msgspec.structs.replace(call.attempts[-1], outcome=UpstreamTimeoutError.code)
                 call.attempts[-1] = last
                 self.health.failed(self.target(last.model))
@@ -106,10 +110,19 @@ class Fallbacks:
             if pause is not None:
                 call.skipped[name] = pause.why
                 continue
+            try:
+                call.turn = await self.turns.enter(self._pool[name].provider)
+            except OverloadedError:
+                call.skipped[name] = "full"
+                continue
             if failure is not None and not (_is_free(failure) or self._budget.spend()):
                 logger.warning("decision %s: the retry budget is spent", call.decision.id)
+                call.end_turn()
                 break
-            self.health.admit(self.target(name))
+            if pause := self.health.admit(self.target(name)):  # it may have had to wait
+                call.skipped[name] = pause.why
+                call.end_turn()
+                continue
             try:
                 return await self._ask(call, name, ask)
             except ContextError as error:
@@ -149,6 +162,8 @@ class Fallbacks:
             outcome = "internal_error"
             raise
         finally:
+            if outcome != "ok":  # else it is held until the answer has ended
+                call.end_turn()
             sent = 1 + SENDS.get() - sent_again
             call.attempts.append(Attempt(name, outcome, time.monotonic() - started, sent))
         return got
@@ -176,6 +191,9 @@ class Fallbacks:
         if paused and all(pause.why == "cooling" for pause in paused):
             told = "every candidate was asked to slow down; wait as Retry-After says"
             return CoolingError(told, retry_after_s=wait_s)
+        if not paused and "full" in call.skipped.values():
+            told = "every candidate is asked as much at once as it may be; wait as Retry-After says"
+            return UnavailableError(told, retry_after_s=1.0)
         told = "every candidate keeps failing or cools; wait as Retry-After says"
         return UnavailableError(told, retry_after_s=wait_s)
 

@@ -19,7 +19,7 @@ from routewright.providers import native_dialects
 from routewright.routers.artefact import fingerprint
 from routewright.routers.base import BaseRouter
 from routewright.serve.access import Guard, admin_key, is_loopback
-from routewright.serve.cache import Cache
+from routewright.serve.cache import make_cache
 from routewright.serve.content import Contents
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
@@ -54,6 +54,7 @@ def with_flags(
     artefact: str | Path | None = None,
     worth_usd: float | None = None,
     threshold: float | None = None,
+    workers: int | None = None,
 ) -> Settings:
     """Settings with what a flag or an argument says instead; None leaves a setting alone.
 
@@ -72,6 +73,7 @@ def with_flags(
         "artefact": None if artefact is None else str(Path(artefact).absolute()),
         "worth_usd": worth_usd,
         "threshold": threshold,
+        "workers": workers,
         "policy": _policy(worth_usd, threshold),
     }
     given = {name: value for name, value in flags.items() if value is not None}
@@ -113,6 +115,7 @@ def make_decider(
         artefact=named,
         ids=ids,
         rules=gateway.rules,
+        marks=frozenset(m.name for m in pool if settings.providers[m.provider].cache_prefix),
         analysed=gateway.analyser is not None,
     )
 
@@ -206,7 +209,7 @@ class Gateway:
             self.ledger,
             Admission(settings.gateway.max_in_flight),
             self.watches,
-            Cache(settings.gateway.cache) if settings.gateway.cache.exact else None,
+            make_cache(settings.gateway),
             quota=self.quota,
             contents=self._make_contents(settings),
         )
@@ -332,6 +335,8 @@ class Gateway:
         await self.ledger.aclose()
         if self.quota is not None:
             await self.quota.aclose()
+        if self.relay.cache is not None:
+            await self.relay.cache.answers.aclose()
         for retiring, generation in tuple(self._retiring.items()):
             retiring.cancel()
             await generation.aclose(keep=[self.generation])

@@ -24,7 +24,7 @@ from routewright.routers.hybrid import HybridRouter
 from routewright.serve.decider import Decider
 from routewright.serve.fallback import Fallbacks
 from routewright.serve.health import Health
-from routewright.serve.limits import RetryBudget
+from routewright.serve.limits import RetryBudget, Turns
 from routewright.serve.sticky import Memory
 from routewright.types import Prompt
 
@@ -87,6 +87,7 @@ class Generation:
             account_names(narrowed, keys),
             health,
             budget,
+            turns=Turns(_bounds(narrowed), before.fallbacks.turns if before else None),
             total_s=settings.gateway.timeouts.total_s,
         )
 
@@ -222,6 +223,19 @@ def _cpu_s(router: BaseRouter) -> float:
     began = time.thread_time()
     router.predict([Prompt.from_text("probe", PROBES[-1])])
     return time.thread_time() - began
+
+
+def _bounds(settings: Settings) -> dict[str, int]:
+    """How many calls at once this process makes at most, by provider that bounds them.
+
+    Workers know nothing of each other's calls, so that each gets its part of the bound.
+    """
+    workers = settings.gateway.workers
+    return {
+        name: max(given.max_concurrency // workers, 1)
+        for name, given in settings.providers.items()
+        if given.max_concurrency is not None
+    }
 
 
 def _made_of(name: str, settings: Settings, key: Secret) -> object:

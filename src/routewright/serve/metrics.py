@@ -92,6 +92,9 @@ class Metrics:
         self._attempts = counter(
             "attempts", "Calls to upstreams: ok, or the error's code.", "model", "outcome"
         )
+        self._passed_over = counter(
+            "passed_over", "Models that were not asked although it was their turn.", "model", "why"
+        )
         self._tokens = counter(
             "tokens",
             "Tokens; cached ones are among input, reasoning among output.",
@@ -103,6 +106,7 @@ class Metrics:
             "degraded", "Answers from further down the ladder: router or fallback.", "cause"
         )
         self._cached = counter("cache", "Look-ups in the response cache.", "result")
+        self._cache_failures = counter("cache_failures", "Answers that Redis did not take or give.")
         self._saved = counter("cache_saved_usd", "What cached answers would have cost.", "model")
         self._dropped = counter("ledger_dropped", "Decision rows that were lost.")
         self._reloads = counter("reloads", "Wishes to reload, by what came of them.", "result")
@@ -115,6 +119,8 @@ class Metrics:
         )
         self._in_flight = gauge("in_flight", "Requests that run.")
         self._waiting = gauge("waiting", "Requests that wait for their turn.")
+        self._calls = gauge("provider_calls", "Calls to a provider that bounds them.", "provider")
+        self._turns = gauge("provider_waiting", "Calls that wait for their turn.", "provider")
         self._queued = gauge("ledger_queued", "Rows that are not yet written.")
         self._spool = gauge("spool_bytes", "Rows on this host's disk for the database.", worst=True)
         self._away = gauge("database_away", "1: the database takes no rows.", worst=True)
@@ -139,6 +145,8 @@ class Metrics:
         self._decision.observe(call.decided_s)
         for attempt in call.attempts:
             self._child(self._attempts, attempt.model, attempt.outcome).inc()
+        for skipped, why in call.skipped.items():
+            self._child(self._passed_over, skipped, why).inc()
         if call.first_byte_s is not None:
             self._child(self._first_byte, model).observe(call.first_byte_s)
         if usage is not None:
@@ -167,8 +175,11 @@ class Metrics:
         self._in_flight.set(relay.admission.running)
         self._waiting.set(relay.admission.waiting)
         self._queued.set(ledger.queued)
-        self._catch_up("dropped", ledger.lost)
-        self._cache_bytes.set(relay.cache.size_bytes if relay.cache is not None else 0)
+        self._catch_up(self._dropped, "dropped", ledger.lost)
+        if relay.cache is not None:
+            answers = relay.cache.answers
+            self._cache_bytes.set(answers.size_bytes)
+            self._catch_up(self._cache_failures, "cache_failures", answers.failures)
         self._unwritable.set(int(bool(ledger.trouble)))
         if isinstance(gateway.sink, StateSink):
             self._spool.set(gateway.sink.keeper.spool_bytes)
@@ -181,6 +192,9 @@ class Metrics:
             target = fallbacks.target(name)
             self._breaker.labels(name).set(int(target in open_))
             self._cooling.labels(name).set(cooling.get(target.account, 0.0))
+        for provider, gate in fallbacks.turns.gates.items():
+            self._calls.labels(provider).set(gate.running)
+            self._turns.labels(provider).set(gate.waiting)
         now = gateway.decider.artefact or "none"
         for former in self._artefacts - {now}:
             self._artefact.labels(former).set(0)
@@ -227,7 +241,7 @@ class Metrics:
             found = self._children[metric, labels] = metric.labels(*labels)
         return found
 
-    def _catch_up(self, name: str, total: float) -> None:
+    def _catch_up(self, counter: Counter, name: str, total: float) -> None:
         """Bring a counter to a total that is kept elsewhere."""
-        self._dropped.inc(max(total - self._seen.get(name, 0.0), 0.0))
+        counter.inc(max(total - self._seen.get(name, 0.0), 0.0))
         self._seen[name] = total

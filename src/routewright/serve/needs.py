@@ -50,7 +50,8 @@ class Needs(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``tokens`` is about how many it reads, tools and schema included, ``answer_tokens`` how many
     it may write at most, 0 where it does not say. ``wants`` names each capability it cannot do
-    without, with the field that says so. ``marked`` tells of ``cache_control`` marks in it.
+    without, with the field that says so. ``marked`` tells of ``cache_control`` marks in it,
+    ``prefix_tokens`` how much of it a provider that is to be asked would be asked to keep.
     """
 
     tokens: int
@@ -58,6 +59,7 @@ class Needs(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_field: str = ""
     wants: tuple[tuple[str, str], ...] = ()
     marked: bool = False
+    prefix_tokens: int = 0
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:

@@ -19,15 +19,18 @@ from routewright.errors import (
     RequestError,
 )
 from routewright.protocols import Stream
+from routewright.serve.answers import Entry
 from routewright.serve.asking import ask_stream, ask_whole
-from routewright.serve.cache import Cache, Entry, Recorder, Replay
+from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.content import Contents
+from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.naming import Asked, Names
-from routewright.serve.needs import read_needs, with_dialect
+from routewright.serve.needs import Needs, read_needs, with_dialect
+from routewright.serve.prefix import prefix_of
 from routewright.serve.quota import Quota
 from routewright.serve.sticky import NOTHING, Trail, trail_of
 from routewright.serve.stream import RelayedStream
@@ -110,7 +113,7 @@ class Relay:
             UpstreamError: every model that was asked failed.
             RequestError: the upstream refused the request itself.
         """
-        key, entry = self._look_up(call)
+        key, entry = await self._looked_up(call)
         if entry is not None:
             call.answer = entry.body
             self._ended(call, "cached", None, 0.0)
@@ -133,7 +136,7 @@ class Relay:
             UpstreamError: every model that was asked failed before its first event.
             RequestError: the upstream refused the request itself.
         """
-        key, entry = self._look_up(call)
+        key, entry = await self._looked_up(call)
         if entry is not None:
             replay = Replay(entry)
             events = aiter(replay)
@@ -154,16 +157,15 @@ class Relay:
             return self._recorded(call, key, self.cache.largest_bytes, *opened)
         return RelayedStream(call, *opened, record=self._ended)
 
-    def _look_up(self, call: Call) -> tuple[bytes, Entry | None]:
+    async def _looked_up(self, call: Call) -> tuple[bytes, Entry | None]:
         """The call's key in the response cache, b"" if it has none, and what stands there."""
-        key = self.cache.key(call) if self.cache is not None else b""
-        if self.cache is None or not key:
+        if self.cache is None:
             return b"", None
-        entry = self.cache.get(key)
-        call.cache = "miss" if entry is None else "hit"
-        if entry is not None:
-            call.saved_usd, call.native = entry.cost_usd, entry.native
-        return key, entry
+        try:
+            return await self.cache.find(call)
+        except BaseException:  # a client that leaves while Redis is asked
+            self._ended(call, "failed", None, None)
+            raise
 
     def _copied(
         self, call: Call, stream: Stream, events: AsyncIterator[bytes], first: bytes
@@ -176,7 +178,7 @@ class Relay:
     def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
         """Keep a whole answer, if the model that was chosen gave it."""
         if self.cache is not None and call.model == call.decision.model:
-            self.cache.put(key, Entry(frames, cost_usd, call.native))
+            self.cache.put(key, Entry(frames, cost_usd, call.native), call.likeness)
 
     def _recorded(
         self,
@@ -213,10 +215,11 @@ class Relay:
         """A call that was begun has ended, for whatever reason; only the first time counts."""
         if call.recorded:
             return
+        call.end_turn()
         memory = call.generation.memory
         if call.attempts and state != "failed":
             if memory is not None and call.trail is not None:
-                memory.remember(call.trail, call.model, usage)
+                memory.remember(call.trail, call.model, usage, call.prefix)
             fallbacks = call.generation.fallbacks
             target = fallbacks.target(call.model)
             if call.attempts[-1].outcome == TRUNCATED:
@@ -269,6 +272,26 @@ def _owner(key: ApiKey | None) -> str:
     return key.id if key is not None else ""
 
 
+def _needs(decider: Decider, request: ChatRequest, asked: Asked) -> Needs:
+    """What the request needs of a model, its dialect and its cache included.
+
+    Raises:
+        RequestError: the model that it names is not asked in the dialect that it needs.
+    """
+    needs, native = read_needs(request.messages, request.body), request.native
+    if decider.marks:
+        needs = msgspec.structs.replace(needs, prefix_tokens=prefix_of(request, needs).tokens)
+    if native is None or not native.only:
+        return needs
+    if asked.model and not decider.speaks(asked.model, native.dialect):
+        raise RequestError(
+            f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
+            "there is no other word for it; leave it out or name another model",
+            param=native.only,
+        )
+    return with_dialect(needs, native.dialect, native.only)
+
+
 async def _decide(
     generation: Generation, request: ChatRequest, trail: Trail, key: ApiKey | None
 ) -> Decision:
@@ -287,16 +310,7 @@ async def _decide(
     policy = options.over(asked.policy)
     if key is not None:
         policy = _within(key.terms, asked, policy, decider.names)
-    needs = read_needs(request.messages, request.body)
-    native = request.native
-    if native is not None and native.only:
-        needs = with_dialect(needs, native.dialect, native.only)
-        if asked.model and not decider.speaks(asked.model, native.dialect):
-            raise RequestError(
-                f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
-                "there is no other word for it; leave it out or name another model",
-                param=native.only,
-            )
+    needs = _needs(decider, request, asked)
     if asked.model:
         return decider.named(asked.model, prompt, policy=policy, needs=needs)
     past = generation.memory.recall(trail) if generation.memory is not None else NOTHING

@@ -33,6 +33,7 @@ def decision_headers(call: Call, **figures: float | None) -> Headers:
         "artefact": _ascii(call.decision.artefact),
         "degraded": _ascii(call.degraded),
         "cache": call.cache,
+        "cache-similarity": f"{call.similarity:.4f}" if call.similarity is not None else "",
         "dropped": _dropped(call),
         **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
     }

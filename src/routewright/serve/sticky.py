@@ -89,8 +89,10 @@ class Memory:
         self._most = most
         self._clock = clock
         self._prompts: OrderedDict[bytes, dict[str, _Answered]] = OrderedDict()
+        # Beginnings that were marked alone: warm for whoever begins so, and no conversation.
+        self._prefixes: OrderedDict[bytes, dict[str, _Answered]] = OrderedDict()
         if before is not None:
-            self._prompts = before._prompts
+            self._prompts, self._prefixes = before._prompts, before._prefixes
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -102,10 +104,12 @@ class Memory:
         warm: dict[str, int] = {}
         for length in range(len(trail.digests), 0, -1):
             prompt = self._prompts.get(trail.digests[length - 1], {})
+            prefix = self._prefixes.get(trail.digests[length - 1], {})
             for name, answered in reversed(prompt.items()):
-                age_s = now_s - answered.at_s
-                if not model and age_s <= KEPT_S:
+                if not model and now_s - answered.at_s <= KEPT_S:
                     model, made_call = name, length == trail.asked
+            for name, answered in (*prompt.items(), *prefix.items()):
+                age_s = now_s - answered.at_s
                 if answered.tokens and age_s <= self._ttl_s.get(name, DEFAULT_TTL_S):
                     warm.setdefault(name, answered.tokens)  # the longest prefix comes first
         if not model and trail.conversation:
@@ -115,12 +119,25 @@ class Memory:
                     model, made_call = name, trail.asked is not None
         return Past(model, warm, made_call)
 
-    def remember(self, trail: Trail, model: str, usage: Usage | None) -> None:
-        """A request was answered: its prompt is in the cache of that model's provider now."""
+    def remember(self, trail: Trail, model: str, usage: Usage | None, prefix: int = 0) -> None:
+        """A request was answered: its prompt is in the cache of that model's provider now.
+
+        Args:
+            trail: of the request.
+            model: that answered.
+            usage: what it said that it read and wrote.
+            prefix: how many of the messages alone were kept, where it was not all of them.
+        """
         known = self._models.get(model)
         if known is None:
             return
         answered = _Answered(cached_after(known.price, usage), self._clock())
+        if answered.tokens and 0 < prefix < len(trail.digests):
+            begun = trail.digests[prefix - 1]
+            self._prefixes.setdefault(begun, {})[model] = answered
+            self._prefixes.move_to_end(begun)
+            while len(self._prefixes) > self._most:
+                self._prefixes.popitem(last=False)
         for digest in (trail.digests[-1], trail.conversation):
             if not digest:
                 continue

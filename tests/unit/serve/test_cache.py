@@ -10,7 +10,8 @@ import pytest
 from routewright.config import CacheSettings, load_settings
 from routewright.data.journal import Journal
 from routewright.errors import ConfigError
-from routewright.serve.cache import Cache, Entry, is_deterministic
+from routewright.serve.answers import Entry, MemoryAnswers
+from routewright.serve.cache import Cache, is_deterministic
 from routewright.serve.gateway import Gateway
 from routewright.serve.wire import Native, chat_request
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
@@ -219,37 +220,13 @@ def test_without_settings_nothing_is_kept(running, upstream):
     assert len(upstream.requests) == 2
 
 
-def test_memory_is_bounded_and_the_least_used_goes_first():
-    cache = Cache(CacheSettings(exact=True, max_mb=0.01))
-    for name in (b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h", b"i"):
-        cache.put(name, Entry((b"x" * 500,), 0.0))
-    assert cache.get(b"a") is not None
-    for number in range(5):
-        cache.put(b"%d" % number, Entry((b"x" * 200,), 0.0))
-        assert cache.size_bytes <= 10_000
-    assert cache.get(b"b") is None
-    assert cache.get(b"a") is not None
-    before = len(cache)
+def test_an_answer_that_would_push_out_too_many_others_is_not_kept():
+    answers = MemoryAnswers(10_000, 60)
+    cache = Cache(CacheSettings(exact=True, max_mb=0.01), answers)
     cache.put(b"large", Entry((b"x" * 2000,), 0.0))
-    assert (cache.get(b"large"), len(cache)) == (None, before)
-
-
-def test_memory_counts_what_it_holds():
-    cache = Cache(CacheSettings(exact=True))
-    for _ in range(3):
-        cache.put(b"a", Entry((b"x" * 1000,), 0.0))
-    assert cache.size_bytes == Entry((b"x" * 1000,), 0.0).size_bytes
-
-
-def test_an_answer_is_given_for_as_long_as_is_said():
-    now = [0.0]
-    cache = Cache(CacheSettings(exact=True, ttl_s=10), lambda: now[0])
-    cache.put(b"a", Entry((b"x",), 0.0))
-    now[0] = 9.9
-    assert cache.get(b"a") is not None
-    now[0] = 10.0
-    assert cache.get(b"a") is None
-    assert (len(cache), cache.size_bytes) == (0, 0)
+    assert len(answers) == 0
+    cache.put(b"small", Entry((b"x" * 500,), 0.0))
+    assert len(answers) == 1
 
 
 @pytest.mark.parametrize(
@@ -258,6 +235,7 @@ def test_an_answer_is_given_for_as_long_as_is_said():
         ("exact = true\nttl_s = 0", "ttl_s must be a number above 0"),
         ("exact = true\nmax_mb = nan", "max_mb must be a number above 0"),
         ("all = true", "exact must be true where all is"),
+        ("shared = true", "exact must be true where shared is"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(tmp_path, given, told):
