@@ -147,6 +147,12 @@ class Upstream:
             case Say() if not request.get("stream"):
                 await asyncio.sleep(step.gap_s)
                 await _send(writer, json.dumps(_completion(request, step)).encode())
+            case Hang():
+                try:
+                    await self._stream(reader, writer, request, step)
+                except ConnectionError:  # the caller closed while events were under way
+                    self.left_hanging.release()
+                    raise
             case _:
                 await self._stream(reader, writer, request, step)
 

@@ -70,12 +70,6 @@ def test_a_model_without_a_configured_provider_says_what_to_add(path):
         load_settings(path, {}).pool()
 
 
-def test_keeping_prompts_is_refused_while_nothing_keeps_them(path):
-    path.write_text("[gateway.content]\nlog = true\n")
-    with pytest.raises(ConfigError, match=r"content\.log"):
-        load_settings(path, {})
-
-
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         load_settings(tmp_path / "none.toml", {})
