@@ -20,6 +20,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 PASSWORD = "canary-password-4711"
 USER = "postgres"
@@ -51,6 +52,14 @@ class Postgres:
     @property
     def url(self) -> str:
         return f"postgresql+psycopg://rw:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    def empty(self) -> None:
+        """Take away all that is in the database."""
+        engine = sa.create_engine(self.url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.dispose()
 
     def __enter__(self) -> Postgres:
         secret = self.folder / "password"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from routewright.config import ContentSettings, Secret, StateSettings
 from routewright.errors import ConfigError, StoreAwayError
@@ -44,11 +43,7 @@ def url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return "sqlite:///routewright.db"
     server: Postgres = request.getfixturevalue("postgres")
-    engine = sa.create_engine(server.url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    engine.dispose()
+    server.empty()
     return server.url
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from routewright.cli.options import config_option
+
 
 @click.group(name="config")
 def command() -> None:
@@ -13,13 +15,7 @@ def command() -> None:
 
 
 @command.command(name="check")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("routewright.toml"),
-    show_default=True,
-    help="The configuration.",
-)
+@config_option
 @click.option("--artefact", type=click.Path(path_type=Path), help="A trained router.")
 def check(config: Path, artefact: Path | None) -> None:
     """Read configuration and artefact, and try the router, as a reload does; nothing is called.

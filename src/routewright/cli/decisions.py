@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from routewright.cli.options import config_option
 from routewright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.group(name="decisions")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("routewright.toml"),
-    show_default=True,
-    help="The configuration.",
-)
+@config_option
 @click.pass_context
 def command(context: click.Context, config: Path) -> None:
     """List, show and export the decisions of a gateway, from its database."""

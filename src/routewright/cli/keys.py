@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from routewright.cli.options import config_option
 from routewright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,13 +30,7 @@ _TERMS = (
 
 
 @click.group(name="keys")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("routewright.toml"),
-    show_default=True,
-    help="The configuration.",
-)
+@config_option
 @click.pass_context
 def command(context: click.Context, config: Path) -> None:
     """Make, list, change and revoke the API keys of a gateway."""

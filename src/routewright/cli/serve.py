@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from routewright.cli.options import config_option
 from routewright.errors import ConfigError, RoutewrightError
 
 if TYPE_CHECKING:
@@ -24,13 +25,7 @@ _NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 @click.command(name="serve")
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=Path("routewright.toml"),
-    show_default=True,
-    help="The configuration.",
-)
+@config_option
 @click.option("--host", help="An address; beyond loopback there must be keys.")
 @click.option("--port", type=int, help="0 takes a free one.")
 @click.option("--artefact", type=click.Path(path_type=Path), help="A trained router.")

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
-import sqlalchemy as sa
 
 from routewright.config import Secret
 from routewright.state.store import Store
@@ -21,11 +20,7 @@ def url(request: pytest.FixtureRequest, tmp_path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
     server: Postgres = request.getfixturevalue("postgres")
-    engine = sa.create_engine(server.url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
-    engine.dispose()
+    server.empty()
     return server.url
 
 
