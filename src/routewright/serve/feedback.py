@@ -116,10 +116,12 @@ class Feedback:
             found = await asyncio.to_thread(self._keeper.key_of, decision_id)
             if found is not None:
                 return found
-        over = time.monotonic() + KEEP_S
+        # This worker knows when the rows before this one are written; another's get a moment.
+        over, before = time.monotonic() + KEEP_S, self._ledger.taken
         while time.monotonic() < over:
             behind = self._ledger.behind
             await asyncio.sleep(QUEUED_S)
+            behind |= not self._ledger.has_settled(before)
             try:
                 found = await asyncio.to_thread(self._keeper.key_of, decision_id)
             except StoreAwayError:

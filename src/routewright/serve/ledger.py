@@ -42,6 +42,8 @@ class Ledger:
         self.trouble = ""
         self._sink = sink
         self._queue: deque[Entry] = deque()
+        self._taken = 0  # rows that ever stood in the queue
+        self._settled = 0  # of these, written or lost
         self._room = queue_rows
         self._wake = threading.Event()
         self._closing: float | None = None  # when the last tries end
@@ -155,6 +157,15 @@ class Ledger:
         return bool(self.trouble) or len(self._queue) > BATCH_ROWS
 
     @property
+    def taken(self) -> int:
+        """How many rows were ever queued, for ``has_settled``."""
+        return self._taken
+
+    def has_settled(self, taken: int) -> bool:
+        """Whether the first so many rows that were queued are written, or lost."""
+        return self._settled >= taken
+
+    @property
     def lost(self) -> int:
         """How many rows of any kind were lost."""
         return self.dropped.total()
@@ -175,6 +186,7 @@ class Ledger:
             self._drop(entry, "the queue is full" if self._thread else "it is closed")
             return
         queue.append(entry)
+        self._taken += 1
         if len(queue) == BATCH_ROWS:
             self._wake.set()
         elif len(queue) == 1 and self._loop is not None:
@@ -187,7 +199,9 @@ class Ledger:
             self._wake.clear()
             last = self._closing is not None
             while queue:
-                self._write([queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))])
+                batch = [queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))]
+                self._write(batch)
+                self._settled += len(batch)
             if last:
                 return
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from routewright.config import Secret
 from routewright.errors import RequestError, StoreAwayError
 from routewright.serve.call import Call
-from routewright.serve.feedback import Feedback
+from routewright.serve.feedback import QUEUED_S, Feedback
 from routewright.serve.ids import Ids
 from routewright.serve.ledger import Ledger
 from routewright.serve.sinks import StateSink
@@ -64,6 +65,21 @@ async def test_a_decision_that_is_still_in_the_queue_is_found(ledger, feedback, 
     await ledger.aclose()
     (row,) = stored(tmp_path)
     assert (row["mark"], row["score"], row["comment"]) == (4, 0.8, "a\\u0000b")
+
+
+async def test_a_decision_whose_writing_takes_long_is_found(ledger, feedback, monkeypatch):
+    """A disk that is slow, or full and not yet known to be, must not make a decision unknown."""
+    write = ledger._sink.write
+
+    def slowly(entries):
+        time.sleep(5 * QUEUED_S)
+        return write(entries)
+
+    monkeypatch.setattr(ledger._sink, "write", slowly)
+    one = call()
+    ledger.decided(one)
+    said = await feedback.take({"decision_id": one.decision.id, "mark": 4})
+    assert said["decision_id"] == one.decision.id
 
 
 async def test_it_is_on_disk_before_it_is_acknowledged(ledger, feedback, tmp_path):
