@@ -32,7 +32,7 @@ from routewright.routers.causal.router import DEFAULT_BASE
 from routewright.routers.table import column_means, score_means
 
 Floats = NDArray[np.float64]
-TRAINING = {"top_layers": 10, "r": 8, "alpha": 16, "lr": 3e-4, "epochs": 2}
+TRAINING = {"top_layers": 6, "r": 8, "alpha": 16, "lr": 3e-4, "epochs": 2}
 """For SmolLM2-135M on one CPU thread: about a CPU second a prompt and pass."""
 
 

@@ -1,17 +1,13 @@
-"""How marks are read off the states of the network, fitted before anything else is trained.
+"""The output's label rows, fitted before anything else is trained: a head that can be served.
 
-An LLM that was never asked for marks has seen much of what decides them, and says it in another
-tongue. With the network as it stands, the best reading is a convex problem: one pass over the
-prompts, then seconds. The layers below are tuned from there (linear probing, then fine-tuning:
-Kumar et al., ICLR 2022, "Fine-Tuning can Distort Pretrained Features").
+An LLM that was never asked for marks prefers some digits for reasons of its own. With the network
+as it stands, the best label rows are a convex problem: one pass over the prompts, then seconds. The
+layers below are tuned from there. What an inference server need not tell, ``reading`` reads.
 
-    logits_k = (W₀ + Δ)_k h + b_mk + v_k (c + u_m)·q
+    logits_k = (W₀ + Δ)_k h + b_mk
 
     h    the state where a model's mark stands; W₀ + Δ the output's rows of the labels
-    q    the mean of the states over all that models share: what the question is about is spread
-         over its words, and a mark's place has little room for it
-    v    labels from -1/2 to 1/2, so that (c + u_m)·q is the log-odds of best against worst
-    loss mean cross-entropy + λ/2 (|σΔ|² + |τc|² + Σ_m |τu_m|²), σ and τ the spreads of h and q
+    loss mean cross-entropy + λ/2 |σΔ|², σ the spread of h
 """
 
 from __future__ import annotations
@@ -37,42 +33,28 @@ _STEPS = 200
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What to add to the base's label rows, how to read the question, and each model's bias.
+    """What to add to the base's label rows, and each model's bias.
 
     Attributes:
         delta: Δ (K, d).
-        reading: c + u_m (m, d); nought where no question was given.
         bias: b (m, K).
         penalty: λ, which told held-out labels best.
         losses: held-out cross-entropy of each of ``PENALTIES``; empty where nothing was held out.
     """
 
     delta: Floats
-    reading: Floats
     bias: Floats
     penalty: float
     losses: tuple[float, ...]
 
 
-def label_steps(labels: int) -> Floats:
-    """v (K,): labels in equal steps from -1/2 to 1/2."""
-    return np.linspace(-0.5, 0.5, labels)
-
-
 def fit_head(
-    states: Floats,
-    question: Floats | None,
-    rows: Floats,
-    labels: Floats,
-    groups: NDArray[np.str_],
-    *,
-    seed: int,
+    states: Floats, rows: Floats, labels: Floats, groups: NDArray[np.str_], *, seed: int
 ) -> Head:
-    """Fit Δ, c, u and b; λ is the one that tells the labels of held-out groups best.
+    """Fit Δ and b; λ is the one that tells the labels of held-out groups best.
 
     Args:
         states: h (n, m, d), what the network gives where each model's mark stands.
-        question: q (n, d); None fits the rows alone.
         rows: W₀ (K, d).
         labels: distributions over the labels (n, m, K), NaN where unknown.
         groups: rows of one group share a fold (n,).
@@ -81,7 +63,7 @@ def fit_head(
     Raises:
         MissingExtraError: SciPy is not installed.
     """
-    problem = _Problem.of(states, question, rows, labels)
+    problem = _Problem.of(states, rows, labels)
     totals = np.zeros(len(PENALTIES))
     for seen, held in held_out(groups, _FOLDS, seed):
         learned, told = problem.of_prompts(seen), problem.of_prompts(held)
@@ -92,13 +74,11 @@ def fit_head(
             totals[at] += told.loss(start) * len(told.inputs)
     # Where nothing can be held out, or nothing be learned, the strongest penalty.
     best = int(np.flatnonzero(totals <= totals.min() * (1 + 1e-12))[-1])
-    delta, bias, reading = problem.unpacked(problem.solve(PENALTIES[best], problem.nothing()))
+    delta, bias = problem.unpacked(problem.solve(PENALTIES[best], problem.nothing()))
     delta = delta / problem.spread
-    read = (reading[0] + reading[1:]) / problem.question_spread
     bias = bias - delta @ problem.mean
-    bias -= np.outer(read @ problem.question_mean, label_steps(bias.shape[1]))
     losses = tuple((totals / max(len(problem.inputs), 1)).tolist()) if totals.any() else ()
-    return Head(delta, read, bias, PENALTIES[best], losses)
+    return Head(delta, bias, PENALTIES[best], losses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +94,6 @@ class _Problem:
         bias: where the biases start (m, K).
         mean: of the states (d,).
         spread: of the states (d,).
-        question: standardised, one row a prompt (n, d); no columns where it is not read.
-        question_mean: (d,).
-        question_spread: (d,).
     """
 
     inputs: Floats
@@ -127,17 +104,12 @@ class _Problem:
     bias: Floats
     mean: Floats
     spread: Floats
-    question: Floats
-    question_mean: Floats
-    question_spread: Floats
 
     @classmethod
-    def of(cls, states: Floats, question: Floats | None, rows: Floats, labels: Floats) -> _Problem:
+    def of(cls, states: Floats, rows: Floats, labels: Floats) -> _Problem:
         prompt, model = np.nonzero(np.isfinite(labels).all(axis=2))
         cells = states[prompt, model]
-        mean, spread = _moments(cells)
-        asked = np.zeros((len(states), 0)) if question is None else question
-        asked_mean, asked_spread = _moments(asked[np.unique(prompt)])
+        mean, spread = moments(cells)
         return cls(
             inputs=(cells - mean) / spread,
             offset=cells @ rows.T,
@@ -147,9 +119,6 @@ class _Problem:
             bias=prior_correction(states @ rows.T, labels),
             mean=mean,
             spread=spread,
-            question=(asked - asked_mean) / asked_spread,
-            question_mean=asked_mean,
-            question_spread=asked_spread,
         )
 
     def of_prompts(self, rows: NDArray[np.intp]) -> _Problem:
@@ -164,22 +133,15 @@ class _Problem:
         )
 
     def nothing(self) -> Floats:
-        """Parameters that leave the base's rows as they are and don't read the question."""
+        """Parameters that leave the base's rows as they are."""
         rows = np.zeros((self.bias.shape[1], self.inputs.shape[1]))
-        reading = np.zeros((len(self.bias) + 1, self.question.shape[1]))
-        return np.concatenate([rows.ravel(), self.bias.ravel(), reading.ravel()])
+        return np.concatenate([rows.ravel(), self.bias.ravel()])
 
-    def unpacked(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
-        """Δσ (K, d), b (m, K), and cτ above u_m τ (1 + m, d)."""
+    def unpacked(self, parameters: Floats) -> tuple[Floats, Floats]:
+        """Δσ (K, d) and b (m, K)."""
         shape = self.bias.shape[1], self.inputs.shape[1]
-        rows, bias, reading = np.split(
-            parameters, [shape[0] * shape[1], shape[0] * shape[1] + self.bias.size]
-        )
-        return (
-            rows.reshape(shape),
-            bias.reshape(self.bias.shape),
-            reading.reshape(len(self.bias) + 1, self.question.shape[1]),
-        )
+        rows, bias = np.split(parameters, [shape[0] * shape[1]])
+        return rows.reshape(shape), bias.reshape(self.bias.shape)
 
     def loss(self, parameters: Floats) -> float:
         """Mean cross-entropy."""
@@ -188,22 +150,19 @@ class _Problem:
     def solve(self, penalty: float, start: Floats) -> Floats:
         """The parameters with the least loss."""
         optimize: Any = require("scipy.optimize", "train")
-        steps = label_steps(self.bias.shape[1])
 
         def objective(parameters: Floats) -> tuple[float, Floats]:
-            rows, bias, reading = self.unpacked(parameters)
+            rows, bias = self.unpacked(parameters)
             told = self._told(parameters)
             error = (np.exp(told) - self.target) / max(len(self.inputs), 1)
             on_bias = np.zeros_like(bias)
             np.add.at(on_bias, self.model, error)
             moved = bias - self.bias
             value = -float((self.target * told).sum()) / max(len(self.inputs), 1)
-            size = float((rows**2).sum()) + float((reading**2).sum())
-            value += (penalty * size + _HOLD * float((moved**2).sum())) / 2
+            value += (penalty * float((rows**2).sum()) + _HOLD * float((moved**2).sum())) / 2
             slope = [
                 error.T @ self.inputs + penalty * rows,
                 on_bias + _HOLD * moved,
-                self._on_reading(error @ steps) + penalty * reading,
             ]
             return value, np.concatenate([each.ravel() for each in slope])
 
@@ -212,26 +171,15 @@ class _Problem:
         )
         return np.asarray(found.x, dtype=np.float64)
 
-    def _on_reading(self, error: Floats) -> Floats:
-        """The slope of the reading (1 + m, d) from the cells' error along the steps (c,)."""
-        table = np.zeros((len(self.question), len(self.bias)))
-        table[self.prompt, self.model] = error
-        own = table.T @ self.question
-        return np.concatenate([own.sum(axis=0, keepdims=True), own])
-
     def _told(self, parameters: Floats) -> Floats:
         """Log-probabilities (c, K)."""
-        rows, bias, reading = self.unpacked(parameters)
+        rows, bias = self.unpacked(parameters)
         logits = self.offset + self.inputs @ rows.T + bias[self.model]
-        if self.question.shape[1]:
-            odds = self.question @ (reading[0] + reading[1:]).T
-            steps = label_steps(self.bias.shape[1])
-            logits += odds[self.prompt, self.model][:, None] * steps
         logits -= logits.max(axis=1, keepdims=True)
         return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
 
-def _moments(rows: Floats) -> tuple[Floats, Floats]:
+def moments(rows: Floats) -> tuple[Floats, Floats]:
     """Mean and spread of each column; 0 and 1 where there is none."""
     columns = int(rows.shape[1])
     if not len(rows):

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from routewright.errors import ConfigError, require
 from routewright.routers.causal.backends import Asked
 from routewright.routers.causal.bases import Base
-from routewright.routers.causal.head import Head, label_steps
+from routewright.routers.causal.blocks import Below, Blocks
+from routewright.routers.causal.head import Head
+from routewright.routers.causal.reading import Reading, label_steps
 from routewright.routers.causal.scoring import scale_of
 from routewright.routers.causal.settings import Training
 from routewright.routers.causal.template import Template
@@ -33,6 +35,7 @@ Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 
 _READING = "question.reading"
+_MOST_BYTES = 4 << 30  # of states kept for training
 
 
 class LocalModel:
@@ -86,7 +89,8 @@ class LocalModel:
         self.network.to(self.device).eval()
         self.network.requires_grad_(False)
         self._peft: Any = None
-        self._reading: Any = None  # (m, d), how the question's states move the marks
+        self._reading: Any = None  # (m, r), how the question's states move the marks
+        self._blocks = Blocks(self.network.base_model, cut=0, depths=())
         self._lead: list[int] = self._tokenizer("")["input_ids"]  # a token of beginning, or none
         self.lines = [self._tokens(line) for line in template.lines]
         self.labels = [self._label(label) for label in scale_of(template.scale).labels]
@@ -97,28 +101,52 @@ class LocalModel:
         text = self.template.fitted(question, self._room, lambda told: len(self._tokens(told)))
         return [*self._lead, *self._tokens(text)]
 
-    def label_logits(self, prompts: Sequence[list[int]]) -> Any:
+    def label_logits(
+        self, prompts: Sequence[list[int]], below: Sequence[Below] | None = None
+    ) -> Any:
         """Logits of the labels (B, m, K), float32, of prompts that ``read`` gave.
 
-        Only the labels' rows of the output matrix are used, at the m places where a mark stands.
-        """
-        marks, question = self._states(prompts)
-        logits = marks @ self._rows().T  # six rows: full precision is free
-        if self._reading is None:
-            return logits
-        steps = self._torch.from_numpy(label_steps(len(self.labels))).float().to(self.device)
-        return logits + (question @ self._reading.T)[..., None] * steps
+        Only the labels' rows of the output matrix are used, at the m places where a mark stands;
+        or, where the question is read, what is read of it.
 
-    def states(self, prompts: Sequence[list[int]]) -> tuple[Floats, Floats]:
-        """What the network gives where each mark stands (n, m, d), prompt by prompt, and the mean
-        of what it gives over the shared part (n, d)."""
+        Args:
+            prompts: their tokens.
+            below: what ``below`` found of them, where that is at hand.
+        """
+        states = self._states(prompts, below)
+        if self._reading is None:
+            return states @ self._rows().T  # six rows: full precision is free
+        steps = self._torch.from_numpy(label_steps(len(self.labels))).float().to(self.device)
+        return (states @ self._reading.T)[..., None] * steps
+
+    def below(self, prompts: Sequence[list[int]]) -> list[Below] | None:
+        """What the blocks that are not tuned make of each prompt; None where it is not kept.
+
+        That is where all blocks are tuned, where the states would take more than ``_MOST_BYTES``,
+        and where the network can't be run in two pieces.
+        """
+        tokens = sum(map(len, prompts)) + len(prompts) * sum(map(len, self._branches))
+        width = int(self._causal.get_output_embeddings().in_features)
+        if (
+            not self._blocks.cut
+            or tokens * width * self.network.dtype.itemsize > _MOST_BYTES
+            or not prompts
+        ):
+            return None
         with self._torch.inference_mode():
-            told = [self._states([prompt]) for prompt in prompts]
-        marks, question = (
-            np.array([each[part][0].cpu().numpy() for each in told], dtype=np.float64)
-            for part in (0, 1)
-        )
-        return marks, question
+            found = [self._below(prompt) for prompt in prompts]
+            agree = self._states(prompts[:1], found[:1]), self._states(prompts[:1])
+        return found if self._torch.equal(*agree) else None
+
+    def states(self, prompts: Sequence[list[int]], below: Sequence[Below] | None = None) -> Floats:
+        """What the network gives where each mark stands (n, m, d), prompt by prompt; or, where the
+        question is read, the mean over it at each depth and at the end (n, r)."""
+        with self._torch.inference_mode():
+            told = [
+                self._states([prompt], None if below is None else [below[at]])
+                for at, prompt in enumerate(prompts)
+            ]
+        return np.array([each[0].cpu().numpy() for each in told], dtype=np.float64)
 
     @property
     def label_rows(self) -> Floats:
@@ -143,27 +171,33 @@ class LocalModel:
         Raises:
             ConfigError: the network has none of the target modules.
         """
+        rank = max(settings.r, len(self.labels))
+        heads = [self._head_name()] if settings.head == "rows" else []
+        targets = [*self._adapted(settings), *heads]
+        self._blocks = self._cut(settings)
+        self._reading = None
+        if settings.reads:
+            width = int(self._causal.get_output_embeddings().in_features)
+            shape = len(self.lines), width * (1 + len(self._blocks.depths))
+            self._reading = self._torch.zeros(shape, device=self.device)
+        if not targets:
+            return
         peft: Any = require("peft", "finetune")
-        head, rank = self._head_name(), max(settings.r, len(self.labels))
         wanted = peft.LoraConfig(
             r=settings.r,
             lora_alpha=settings.alpha,
             lora_dropout=settings.dropout,
-            target_modules=[*self._adapted(settings), *([] if settings.head == "none" else [head])],
+            target_modules=targets,
             # A row each for the labels, at the scale of the rest.
-            rank_pattern={head: rank},
-            alpha_pattern={head: settings.alpha * rank / settings.r},
+            rank_pattern=dict.fromkeys(heads, rank),
+            alpha_pattern=dict.fromkeys(heads, settings.alpha * rank / settings.r),
         )
         with warnings.catch_warnings():
             # Where input and output share a matrix, only the output's copy gets an adapter.
             warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
             self._peft = peft.get_peft_model(self.network, wanted)
-        if settings.head != "none":
+        if heads:
             self._open_head()
-        self._reading = None
-        if settings.head == "question":
-            shape = len(self.lines), int(self._causal.get_output_embeddings().in_features)
-            self._reading = self._torch.zeros(shape, device=self.device)
         if settings.checkpointing:
             new = "activation_checkpointing_enable"  # its name from transformers 5.24 on
             enable = getattr(self.network, new, self.network.gradient_checkpointing_enable)
@@ -171,24 +205,26 @@ class LocalModel:
         self._peft.eval()
 
     def set_head(self, found: Head) -> None:
-        """Add to the base's label rows, and read the question where the adapter does."""
+        """Add to the base's label rows."""
         head, scale = self._lora_head()
-        if self._reading is not None:
-            self._reading = self._torch.from_numpy(found.reading).float().to(self.device)
         with self._torch.no_grad():
             rows = self._torch.from_numpy(found.delta / scale)
             head.lora_A["default"].weight[: len(self.labels)].copy_(rows)
 
+    def set_reading(self, found: Reading) -> None:
+        """Read the question."""
+        self._reading = self._torch.from_numpy(found.weights).float().to(self.device)
+
     @property
     def trained(self) -> Any:
-        """The network with its adapter, for training.
+        """The network with its adapter, for training; as it is where no block is tuned.
 
         Raises:
             RuntimeError: ``adapt`` was not called.
         """
-        if self._peft is None:
+        if self._peft is None and self._reading is None:
             raise RuntimeError("no adapter yet: call adapt first")
-        return self._peft
+        return self.network if self._peft is None else self._peft
 
     @contextmanager
     def seeded(self, seed: int) -> Generator[None]:
@@ -201,9 +237,9 @@ class LocalModel:
     def adapter(self) -> Arrays:
         """The adapter's matrices by name, float32."""
         peft: Any = require("peft", "finetune")
-        state: dict[str, Any] = peft.get_peft_model_state_dict(
-            self.trained, save_embedding_layers=False
-        )
+        state: dict[str, Any] = {}
+        if self._peft is not None:
+            state = peft.get_peft_model_state_dict(self._peft, save_embedding_layers=False)
         places = (
             f"{self._head_name()}.lora_B.weight"  # says no more than which rows are the labels'
         )
@@ -229,7 +265,8 @@ class LocalModel:
             raise ValueError("the adapter's matrices are not those of this base and these settings")
         if _READING in state:
             self._reading = state.pop(_READING).to(self.device)
-        peft.set_peft_model_state_dict(self.trained, state)
+        if self._peft is not None:
+            peft.set_peft_model_state_dict(self._peft, state)
 
     def export(self, folder: str) -> None:
         """Write the adapter in peft's layout, as vLLM and llama.cpp's converter read it."""
@@ -240,18 +277,28 @@ class LocalModel:
         """Whether marks depend on states that no inference server tells."""
         return self._reading is not None
 
-    def _states(self, prompts: Sequence[list[int]]) -> tuple[Any, Any]:
-        """What the network gives where each mark stands (B, m, d), and on average over the shared
-        part (B, d), float32."""
+    def _states(self, prompts: Sequence[list[int]], below: Sequence[Below] | None = None) -> Any:
+        """``states`` of prompts in a batch, float32."""
         ids, places, sees, ends = self._tree(prompts)
-        hidden = self._causal.base_model(
-            input_ids=ids, attention_mask=sees, position_ids=places, use_cache=False
-        ).last_hidden_state
-        rows = self._torch.arange(len(prompts), device=self.device)[:, None]
+        seen = {"attention_mask": sees, "position_ids": places}
+        if below is None:
+            told = self._blocks.whole(input_ids=ids, **seen)
+        else:
+            together = self._torch.nn.utils.rnn.pad_sequence
+            parts = zip(*((each.states, *each.read) for each in below), strict=True)
+            states, *read = [together(part, batch_first=True).to(self.device) for part in parts]
+            told = [*read, *self._blocks.upper(states, **seen)]
+        if self._reading is None:
+            rows = self._torch.arange(len(prompts), device=self.device)[:, None]
+            return told[-1][rows, ends].float()
         sizes = self._torch.tensor([[len(prompt)] for prompt in prompts], device=self.device)
-        shared = self._torch.arange(hidden.shape[1], device=self.device) < sizes
-        question = (hidden * shared[..., None]).float().sum(dim=1) / sizes
-        return hidden[rows, ends].float(), question
+        shared = (self._torch.arange(ids.shape[1], device=self.device) < sizes)[..., None]
+        return self._torch.cat([(each * shared).float().sum(dim=1) / sizes for each in told], dim=1)
+
+    def _below(self, prompt: list[int]) -> Below:
+        ids, places, sees, _ = self._tree([prompt])
+        states, read = self._blocks.lower(input_ids=ids, attention_mask=sees, position_ids=places)
+        return Below(states[0].cpu(), tuple(each[0].cpu() for each in read))
 
     def _rows(self) -> Any:
         """The label rows (K, d), float32."""
@@ -285,6 +332,16 @@ class LocalModel:
         if not names:
             raise ConfigError(f"training: targets {settings.targets}: the base has no such module")
         return names
+
+    def _cut(self, settings: Training) -> Blocks:
+        """The network's blocks, apart where tuning begins; the depths that are read."""
+        layers = int(self.network.config.num_hidden_layers)
+        tuned = settings.top_layers or layers
+        return Blocks(
+            self._causal.base_model,
+            cut=max(layers - tuned, 0) if settings.epochs else 0,
+            depths=[max(round(share * layers), 1) for share in settings.depths if settings.reads],
+        )
 
     def _head_name(self) -> str:
         head = self._causal.get_output_embeddings()
@@ -338,16 +395,21 @@ class LocalModel:
                 )
         return told[0]
 
+    @property
+    def _branches(self) -> list[list[int]]:
+        """The lines that are read: none where the marks are read off the question."""
+        return self.lines if self._reading is None else []
+
     def _tree(self, prompts: Sequence[list[int]]) -> tuple[Any, Any, Any, Any]:
         """Token ids and positions (B, L), who sees whom (B, 1, L, L), ends of lines (B, m)."""
-        sizes = [len(line) for line in self.lines]
+        sizes = [len(line) for line in self._branches]
         longest = max(map(len, prompts)) + sum(sizes)
         ids = np.zeros((len(prompts), longest), dtype=np.int64)
         places, branch = np.zeros_like(ids), np.full_like(ids, -1)
         ends = np.zeros((len(prompts), len(sizes)), dtype=np.int64)
         branches = np.repeat(np.arange(len(sizes)) + 1, sizes)
-        within = np.concatenate([np.arange(size) for size in sizes])
-        lines = np.concatenate([np.array(line) for line in self.lines])
+        within = np.array([at for size in sizes for at in range(size)], dtype=np.int64)
+        lines = np.array([token for line in self._branches for token in line], dtype=np.int64)
         for row, trunk in enumerate(prompts):
             start, stop = len(trunk), len(trunk) + len(lines)
             ids[row, :start], ids[row, start:stop] = trunk, lines

@@ -12,6 +12,7 @@ that any policy applies.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from routewright.routers.causal.endpoints import LogprobModel, TextModel
 from routewright.routers.causal.head import fit_head
 from routewright.routers.causal.http import Endpoint
 from routewright.routers.causal.local import LocalModel
+from routewright.routers.causal.reading import fit_reading
 from routewright.routers.causal.scoring import (
     expected,
     prior_correction,
@@ -243,16 +245,26 @@ class CausalLlmRouter(BaseRouter):
             model.adapt(training)
         some = np.random.default_rng(self.seed).permutation(seen)
         some = some[: _PRIOR if training.head == "none" else _PROBED]
-        states, question = model.states([prompts[int(row)] for row in some])
-        rows = model.label_rows
-        if training.head == "none":
-            self.bias_ = prior_correction(states @ rows.T, labels[some])
-        else:
-            read = question if training.head == "question" else None
-            found = fit_head(states, read, rows, labels[some], groups[some], seed=self.seed)
+        below = model.below(prompts)
+        states = model.states(
+            [prompts[int(row)] for row in some],
+            None if below is None else [below[int(row)] for row in some],
+        )
+        if training.reads:
+            read = fit_reading(states, labels[some], groups[some], seed=self.seed)
+            model.set_reading(read)
+            self.bias_ = read.bias
+            if not read.weights.any():  # nothing to tune for: no gradient would reach the blocks
+                training = replace(training, epochs=0)
+        elif training.head == "rows":
+            found = fit_head(states, model.label_rows, labels[some], groups[some], seed=self.seed)
             model.set_head(found)
             self.bias_ = found.bias
-        course = train(model, prompts, labels, held, self.bias_, training, seed=self.seed)
+        else:
+            self.bias_ = prior_correction(states @ model.label_rows.T, labels[some])
+        course = train(
+            model, prompts, labels, held, self.bias_, training, seed=self.seed, below=below
+        )
         self.adapter_, self.curve_ = course.adapter, course.curve
         return held
 

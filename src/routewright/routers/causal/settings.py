@@ -18,9 +18,11 @@ class Training:
     """LoRA (Hu et al., arXiv 2106.09685) on the label tokens alone.
 
     Attributes:
-        head: what is fitted first, in closed form (``head.fit_head``): ``rows``, the output's
-            label rows; ``question``, these and a reading of the states over the whole question,
-            which no inference server tells; or ``none``.
+        head: what is fitted first: ``question``, a reading of the states over the whole question
+            (``reading.fit_reading``), which no inference server tells; ``rows``, the output's label
+            rows (``head.fit_head``); or ``none``.
+        depths: where ``question`` reads states beside the last ones: after which share of the
+            blocks.
         epochs: most passes over the training prompts; 0 leaves the layers as they are. Without a
             head as well nothing is trained: zero-shot.
         r: rank of the adapter.
@@ -43,6 +45,7 @@ class Training:
     """
 
     head: Literal["question", "rows", "none"] = "question"
+    depths: tuple[float, ...] = (0.4, 0.67)
     epochs: int = 3
     r: int = 16
     alpha: int = 32
@@ -66,7 +69,14 @@ class Training:
         """Whether nothing is to be trained."""
         return self.head == "none" and not self.epochs
 
+    @property
+    def reads(self) -> bool:
+        """Whether the states over the question are read."""
+        return self.head == "question"
+
     def __post_init__(self) -> None:
+        if not all(0 < share <= 1 for share in self.depths):
+            raise ValueError("depths must be above 0 and at most 1")
         positive = ("r", "alpha", "lr", "batch", "accumulate", "clip", "checks", "patience")
         for name in positive:
             if not getattr(self, name) > 0:

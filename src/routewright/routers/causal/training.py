@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routewright.errors import require
+from routewright.routers.causal.blocks import Below
 from routewright.routers.causal.local import Arrays, LocalModel
 from routewright.routers.causal.settings import Training
 
@@ -51,6 +52,7 @@ def train(
     settings: Training,
     *,
     seed: int,
+    below: Sequence[Below] | None = None,
     report: Callable[[Check], None] | None = None,
 ) -> Course:
     """Train the adapter, and leave the model wearing the best one.
@@ -66,11 +68,12 @@ def train(
         bias: added to each model's label logits (m, K).
         settings: of the training.
         seed: of the order and the dropout.
+        below: what the untuned blocks make of each prompt (n), where that is kept.
         report: called at every check.
     """
     torch: Any = require("torch", "finetune")
     with model.seeded(seed):
-        course = _Loop(torch, model, prompts, labels, held, bias, settings)
+        course = _Loop(torch, model, prompts, labels, held, bias, settings, below)
         return course.run(np.random.default_rng(seed), report)
 
 
@@ -84,8 +87,9 @@ class _Loop:
         held: NDArray[np.intp],
         bias: Floats,
         settings: Training,
+        below: Sequence[Below] | None,
     ) -> None:
-        self.torch, self.model, self.settings = torch, model, settings
+        self.torch, self.model, self.settings, self.below = torch, model, settings, below
         self.prompts: list[list[int]] = list(prompts)
         self.labels = torch.from_numpy(labels).float().to(model.device)
         self.bias = torch.from_numpy(bias).float().to(model.device)
@@ -180,7 +184,9 @@ class _Loop:
     def _loss(self, rows: NDArray[np.intp]) -> Any:
         """The loss summed over the known cells of some prompts."""
         torch = self.torch
-        logits = self.model.label_logits([self.prompts[int(row)] for row in rows]) + self.bias
+        prompts = [self.prompts[int(row)] for row in rows]
+        below = None if self.below is None else [self.below[int(row)] for row in rows]
+        logits = self.model.label_logits(prompts, below) + self.bias
         known = self._known(rows)
         target = torch.where(known[..., None], self.labels[rows], 0.0)
         return (_LOSSES[self.settings.loss](torch, logits, target) * known).sum()

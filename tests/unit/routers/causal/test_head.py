@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from routewright.routers.causal.head import PENALTIES, fit_head, label_steps
+from routewright.routers.causal.head import PENALTIES, fit_head
 from routewright.routers.causal.scoring import probabilities
 
 pytest.importorskip("scipy", reason="the extra train (scipy) is not installed")
@@ -22,17 +22,13 @@ def problem(seed=0, signal=3.0):
     return states, rng.normal(0, 0.01, (K, D)), labels, np.arange(N).astype(str)
 
 
-def fit_rows(states, rows, labels, groups, seed):
-    return fit_head(states, None, rows, labels, groups, seed=seed)
-
-
 def expected(found, states, rows):
     return probabilities(states @ (rows + found.delta).T, found.bias) @ (np.arange(K) / 5)
 
 
 def test_what_the_states_tell_is_found():
     states, rows, labels, groups = problem()
-    found = fit_rows(states[:160], rows, labels[:160], groups[:160], seed=0)
+    found = fit_head(states[:160], rows, labels[:160], groups[:160], seed=0)
     told, right = expected(found, states[160:], rows), labels[160:, :, 5]
     assert ((told > 0.5) == (right > 0.5)).mean() > 0.8
     assert len(found.losses) == len(PENALTIES)
@@ -40,7 +36,7 @@ def test_what_the_states_tell_is_found():
 
 def test_where_nothing_is_to_be_learned_the_rows_stay():
     states, rows, labels, groups = problem(signal=0.0)
-    found = fit_rows(states, rows, labels, groups, seed=0)
+    found = fit_head(states, rows, labels, groups, seed=0)
     told = expected(found, states, rows)
     assert np.abs(told - labels[..., 5].mean(axis=0)).mean() < 0.1
     assert found.penalty >= PENALTIES[-3]
@@ -49,42 +45,22 @@ def test_where_nothing_is_to_be_learned_the_rows_stay():
 def test_unknown_cells_teach_nothing():
     states, rows, labels, groups = problem()
     labels[::2, 1] = np.nan
-    found = fit_rows(states, rows, labels, groups, seed=0)
+    found = fit_head(states, rows, labels, groups, seed=0)
     other = states.copy()
     other[::2, 1] = 1e3
-    assert np.array_equal(fit_rows(other, rows, labels, groups, seed=0).delta, found.delta)
+    assert np.array_equal(fit_head(other, rows, labels, groups, seed=0).delta, found.delta)
 
 
 def test_a_label_never_seen_keeps_a_finite_bias():
     states, rows, labels, groups = problem()
-    assert np.abs(fit_rows(states, rows, labels, groups, seed=0).bias).max() < 1e3
+    assert np.abs(fit_head(states, rows, labels, groups, seed=0).bias).max() < 1e3
 
 
 @pytest.mark.parametrize("known", [0, 1, 5])
 def test_few_labels_leave_the_rows_nearly_alone(known):
     states, rows, labels, groups = problem()
     labels[known:] = np.nan
-    found = fit_rows(states[:12], rows, labels[:12], groups[:12], seed=0)
+    found = fit_head(states[:12], rows, labels[:12], groups[:12], seed=0)
     assert np.isfinite(found.delta).all()
     assert found.penalty == PENALTIES[-1]
     assert found.losses == ()
-
-
-def test_what_the_question_tells_is_found_and_belongs_to_a_model():
-    """One number of the question says whether model 0 is right, another whether 1 is."""
-    states, rows, labels, groups = problem(signal=0.0)
-    rng = np.random.default_rng(3)
-    question = rng.normal(-2, 3, (N, D))
-    right = rng.random((N, M)) < 1 / (1 + np.exp(-2 * (question[:, 4:6] + 2)))
-    labels[..., 5], labels[..., 0] = right, ~right
-    found = fit_head(states[:160], question[:160], rows, labels[:160], groups[:160], seed=0)
-    odds = (question[160:] @ found.reading.T)[..., None] * label_steps(K)
-    logits = states[160:] @ (rows + found.delta).T + odds
-    told = probabilities(logits, found.bias) @ (np.arange(K) / 5)
-    assert ((told > 0.5) == right[160:]).mean() > 0.85
-    assert np.abs(found.reading).argmax(axis=1).tolist() == [4, 5]
-
-
-def test_rows_alone_read_no_question():
-    states, rows, labels, groups = problem()
-    assert not fit_rows(states, rows, labels, groups, seed=0).reading.any()

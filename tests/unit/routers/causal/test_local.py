@@ -1,6 +1,7 @@
 """The causal LLM in torch, with a tiny network: what is promised holds whatever it knows."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_training_learns_what_a_question_tells(base):
     labels[np.arange(120), 1, 5] = 1
     labels[::7, 1] = np.nan
     prompts = [model.read(prompt.text) for prompt in data.prompts]
-    settings = Training(epochs=10, batch=8, lr=1e-2, dropout=0.0, checks=1, patience=9)
+    settings = Training(head="none", epochs=10, batch=8, lr=1e-2, dropout=0.0, checks=1, patience=9)
     course = trained(model, prompts, labels, np.arange(0, 120, 5), settings)
     # Whoever ignores the question can't go below half the entropy of a quarter: 0.28.
     assert min(check.held for check in course.curve) < 0.2
@@ -122,7 +123,7 @@ def test_training_that_does_harm_is_undone(base):
     labels[:, :, 0], labels[12:, :, 0], labels[12:, :, 5] = 1, 0, 1
     held = np.arange(12)  # all that is held out contradicts all that is learned from
     before = model.ask("question 1").logits
-    settings = Training(epochs=8, batch=4, lr=1e-2, checks=1, patience=2)
+    settings = Training(head="none", epochs=8, batch=4, lr=1e-2, checks=1, patience=2)
     course = trained(model, prompts, labels, held, settings)
     assert len(course.curve) == 3  # stopped after two checks without a gain
     assert model.ask("question 1").logits == pytest.approx(before, abs=1e-6)
@@ -136,7 +137,9 @@ def test_every_way_of_training_lowers_the_loss(base, more):
     prompts = [model.read(f"question {i}") for i in range(32)]
     labels = np.zeros((32, 2, 6))
     labels[:, :, 4] = 1
-    settings = Training(**{"epochs": 4, "batch": 4, "lr": 1e-2, "top_layers": 1} | more)
+    settings = Training(
+        **{"head": "none", "epochs": 4, "batch": 4, "lr": 1e-2, "top_layers": 1} | more
+    )
     course = trained(model, prompts, labels, np.arange(8), settings)
     assert course.curve[-1].held < course.curve[0].held
 
@@ -150,7 +153,13 @@ def test_accumulated_batches_make_the_step_of_a_large_one(base):
         labels[:, :, 4] = 1
         labels[0, 0] = np.nan
         settings = Training(
-            epochs=2, batch=batch, accumulate=accumulate, lr=1e-2, dropout=0.0, top_layers=1
+            head="none",
+            epochs=2,
+            batch=batch,
+            accumulate=accumulate,
+            lr=1e-2,
+            dropout=0.0,
+            top_layers=1,
         )
         course = trained(model, prompts, labels, np.arange(4), settings)
         curves.append([check.held for check in course.curve])
@@ -204,6 +213,7 @@ def test_a_head_alone_learns_and_leaves_the_layers_alone(head, base, tmp_path):
     router = quick(base, training={"epochs": 0, "head": head}).fit(data)
     assert not [name for name in router.adapter_ if ".layers." in name]
     assert ("question.reading" in router.adapter_) == (head == "question")
+    assert len(router.adapter_) == 1  # the reading, or the label rows
     assert [check.step for check in router.curve_] == [0]
     plain = quick(base, training={"epochs": 0, "head": "none"}).fit(data)
     errors = [
@@ -215,6 +225,14 @@ def test_a_head_alone_learns_and_leaves_the_layers_alone(head, base, tmp_path):
     assert np.array_equal(
         again.predict(data.prompts[:3]).scores, router.predict(data.prompts[:3]).scores
     )
+
+
+def test_where_the_question_tells_nothing_no_block_is_tuned(base):
+    data = sample_data(n=60)
+    data = replace(data, scores=np.full_like(data.scores, 0.6))
+    router = quick(base).fit(data)
+    assert [check.step for check in router.curve_] == [0]
+    assert router.predict(data.prompts[:4]).scores == pytest.approx(np.full((4, 3), 0.6), abs=0.05)
 
 
 def test_a_head_that_no_server_can_read_is_not_exported(base, tmp_path):
