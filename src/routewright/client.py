@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, overload
 
 from routewright.config import Settings, load_settings
-from routewright.serve.gateway import Gateway, with_flags
+from routewright.serve.configured import with_flags
+from routewright.serve.gateway import Gateway
 from routewright.serve.stream import RelayedStream, event_object
 from routewright.serve.wire import chat_request, route_request
 from routewright.types import Decision

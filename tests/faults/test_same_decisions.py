@@ -17,7 +17,7 @@ from tests.conftest import Figures
 
 SCRIPT = """
 import json, random, sys
-from routewright.serve.gateway import decider_of_artefact
+from routewright.serve.configured import decider_of_artefact
 from routewright.types import PolicySettings, Prompt
 
 decider = decider_of_artefact(sys.argv[1], worth_usd=0.01)

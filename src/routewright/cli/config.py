@@ -24,7 +24,8 @@ def check(config: Path, artefact: Path | None) -> None:
     """
     from routewright.cli.serve import about
     from routewright.config import load_settings
-    from routewright.serve.gateway import Gateway, with_flags
+    from routewright.serve.configured import with_flags
+    from routewright.serve.gateway import Gateway
 
     gateway = Gateway(with_flags(load_settings(config), artefact=artefact))
     gateway.generation.check()

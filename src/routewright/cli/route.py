@@ -60,7 +60,7 @@ def _decider(
     config: Path | None, artefact: Path | None, worth_usd: float | None, threshold: float | None
 ) -> Decider:
     from routewright.config import Settings, load_settings
-    from routewright.serve.gateway import decider_of_artefact, make_decider, with_flags
+    from routewright.serve.configured import decider_of_artefact, make_decider, with_flags
 
     if config is None and artefact is not None:
         flags = with_flags(Settings(), artefact=artefact, worth_usd=worth_usd)

@@ -50,7 +50,8 @@ def command(
     from routewright.config import load_settings
     from routewright.serve import logs, metrics
     from routewright.serve.alone import unshared
-    from routewright.serve.gateway import Gateway, with_flags
+    from routewright.serve.configured import with_flags
+    from routewright.serve.gateway import Gateway
     from routewright.serve.server import serve
     from routewright.serve.sinks import with_state
 

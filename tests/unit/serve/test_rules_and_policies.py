@@ -8,8 +8,9 @@ import pytest
 
 from routewright.config import Rule, When
 from routewright.errors import ConfigError, RequestError
+from routewright.serve.configured import decider_of_artefact
 from routewright.serve.decider import Decider
-from routewright.serve.gateway import Gateway, decider_of_artefact
+from routewright.serve.gateway import Gateway
 from routewright.types import Analysis, Model, PolicySettings, Prompt
 from tests.fakes.gateway import ByWord, scripted_settings, served
 from tests.fakes.upstream import Upstream
