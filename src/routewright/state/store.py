@@ -20,6 +20,7 @@ from routewright.config import Secret
 from routewright.errors import StoreAwayError
 from routewright.state import tables
 from routewright.state.engine import READS, make_engine
+from routewright.state.inserts import make_insert
 from routewright.state.rows import BootRow, ContentRow, DecisionRow, FeedbackRow, OutcomeRow, Row
 from routewright.state.schema import migrate
 
@@ -49,14 +50,10 @@ class Store:
         self._engine = make_engine(url, folder)
         self._lock = threading.Lock()
         self._ready = False
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        # Idempotent: what comes a second time, after a crash between commit and note, is there.
-        self._inserts: dict[type, Any] = {
-            kind: dialect.insert(table).on_conflict_do_nothing(
-                index_elements=list(table.primary_key)
-            )
-            for kind, table in _TABLES.items()
+        self._inserts = {
+            kind: make_insert(table, self._engine.dialect) for kind, table in _TABLES.items()
         }
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         self._insert_boot = dialect.insert(tables.boots).on_conflict_do_nothing(
             index_elements=["id"]
         )
@@ -197,7 +194,7 @@ class Store:
             batches.setdefault(type(row), []).append(_columns(row))
         with self.begin() as connection:
             for kind, batch in batches.items():
-                connection.execute(self._inserts[kind], batch)
+                self._inserts[kind](connection, batch)
 
     def _content_bytes(self) -> int:
         with self._read() as connection:

@@ -47,6 +47,15 @@ def test_what_comes_twice_is_there_once(store):
     assert counts == [2, 1, 1]
 
 
+def test_a_batch_of_any_size_is_there_whole_and_once(store):
+    """Rows share statements, whose sizes are few."""
+    batch = [decision(f"d{n}", n) for n in range(137)]
+    assert store.write([*batch, batch[0], *batch[60:70]]) == []
+    assert store.write(batch) == []
+    seen = [(row["id"], row["seq"]) for row in rows(store, tables.decisions)]
+    assert sorted(seen) == sorted((one.id, one.seq) for one in batch)
+
+
 def test_nul_and_hostile_text_are_kept_as_text(store):
     """S-02: what clients send reaches the database as values, never as SQL."""
     text = "x\0'); DROP TABLE decisions; -- \U0001f600 %s :p {}"
