@@ -10,6 +10,7 @@ lower column, so that a choice never depends on noise. ``satisfice``, ``quality_
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,20 @@ def rank(
     if allowed is not None:
         value = np.where(allowed, value, -np.inf)
     return np.lexsort((costs, -value), axis=1)  # stable: what ties keeps the order of columns
+
+
+def rank_one(scores: Sequence[float], costs: Sequence[float], worth_usd: float) -> list[int]:
+    """``rank`` of a single prompt in plain numbers: for a few models numpy takes longer to call."""
+    if math.isnan(worth_usd) or worth_usd < 0:
+        raise ValueError(f"worth_usd must be 0 or more, not {worth_usd}")
+    if worth_usd == 0:
+        keys = [(cost, cost) for cost in costs]
+    elif math.isinf(worth_usd):
+        keys = [(-score, cost) for score, cost in zip(scores, costs, strict=True)]
+    else:
+        both = zip(scores, costs, strict=True)
+        keys = [(cost / worth_usd - score, cost) for score, cost in both]
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def choose(

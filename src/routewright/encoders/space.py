@@ -19,7 +19,7 @@ from routewright.types import Prompt
 Floats = NDArray[np.float64]
 Digests = NDArray[np.uint64]
 
-_REACH = 5.0  # standard deviations: a prompt unlike any other must not run off to infinity
+REACH = 5.0  # standard deviations: a prompt unlike any other must not run off to infinity
 _FORM = 0.6  # weight of the features beside the vector, by how well tasks are told apart
 
 _UNIT = np.float32(1 / np.hypot(1.0, _FORM))
@@ -127,7 +127,7 @@ class TextSpace:
             prompts=prompts,
             embeddings=self.encoder_.encode(texts) if self.encoder_ else empty,
             # np.clip takes several times as long for one prompt.
-            features=np.minimum(np.maximum(features, -_REACH), _REACH),
+            features=np.minimum(np.maximum(features, -REACH), REACH),
             chars=np.array([len(text) for text in texts], dtype=np.float64),
             wide_chars=np.array([_wide(text) for text in texts], dtype=np.float64),
         )

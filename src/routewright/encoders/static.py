@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,11 @@ class StaticEncoder(FrozenEncoder):
 
     cached: ClassVar[bool] = False  # reading a text costs less than looking it up
 
+    @property
+    def table(self) -> TableParts:
+        """What the table consists of, for whoever reads it without this class."""
+        return self._table.parts
+
     def _open(self) -> tuple[bytes, int]:
         self._table = _table()
         return fingerprint_of("static", _RULES, self._table.digest), DIMENSIONS
@@ -51,6 +56,22 @@ class StaticEncoder(FrozenEncoder):
     def _vector(self, text: str) -> Float32:
         # The sum points where the mean does.
         return self._table.sum_of(text)
+
+
+class TableParts(NamedTuple):
+    """A static embedding's table.
+
+    Attributes:
+        pieces: of words, one a line.
+        codes: of each piece (rows, d), 8 is nought.
+        scales: of each row's codes (rows,).
+        signs: the row of each ASCII character that is a sign (128,), -1 for the others.
+    """
+
+    pieces: bytes
+    codes: NDArray[np.uint8]
+    scales: Float32
+    signs: NDArray[np.intp]
 
 
 class _Table:
@@ -66,7 +87,8 @@ class _Table:
         halves = arrays["codes"]
         self._codes = np.stack([halves >> 4, halves & 15], axis=-1).reshape(len(halves), -1)
         self._scales = arrays["scales"].astype(np.float32)
-        listed = arrays["pieces"].tobytes().decode().split("\n")
+        self._pieces = arrays["pieces"].tobytes()
+        listed = self._pieces.decode().split("\n")
         row_of = {piece: row for row, piece in enumerate(listed)}
 
         def rows(word: str) -> bytes:
@@ -77,6 +99,14 @@ class _Table:
         row_of_sign = {ord(each): row_of[each] for each in _SIGNS if each in row_of}
         self._no_sign = bytes(set(range(256)) - row_of_sign.keys())
         self._sign_rows = np.array([row_of_sign.get(at, 0) for at in range(128)], dtype=np.intp)
+
+    @property
+    def parts(self) -> TableParts:
+        """What it consists of."""
+        unsigned = np.frombuffer(self._no_sign, dtype=np.uint8)
+        signs = self._sign_rows.copy()
+        signs[unsigned[unsigned < len(signs)]] = -1
+        return TableParts(self._pieces, self._codes, self._scales, signs)
 
     def sum_of(self, text: str) -> Float32:
         """Sum of the vectors of a text's pieces of words (256,)."""

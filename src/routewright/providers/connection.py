@@ -17,7 +17,7 @@ import httptools
 from routewright.config import Timeouts
 from routewright.errors import UpstreamError, UpstreamTimeoutError
 from routewright.providers.response import Response
-from routewright.providers.taken import bytes_taken
+from routewright.providers.taken import Socket, bytes_taken
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._on_idle = on_idle
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
+        self._socket: Socket | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._response: Response | None = None
         self._answers = 0
@@ -97,7 +98,7 @@ class Connection(asyncio.Protocol):
             raise StaleError
         self._reset()
         response = self._response = Response(self._name, self)
-        self._taken = bytes_taken(self._transport) if self._answers else -1
+        self._taken = bytes_taken(self._socket) if self._answers else -1
         self._latest = self.loop.time() + self._timeouts.total_s
         given = self._timeouts
         self._first_s = given.first_byte_s if streamed else given.total_s
@@ -143,6 +144,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
 
     def eof_received(self) -> None:
         # A closing host may still acknowledge what comes later, only to throw it away.
@@ -268,10 +270,9 @@ class Connection(asyncio.Protocol):
 
     def _nobody_got_it(self) -> bool:
         """Whether nothing of the request has reached anybody, and so nobody can have answered."""
-        transport, taken = self._transport, self._taken
-        if transport is None or taken < 0 or self._head_bytes:
+        if self._transport is None or self._taken < 0 or self._head_bytes:
             return False
-        return bytes_taken(transport) == taken
+        return bytes_taken(self._socket) == self._taken
 
     # One timer for all phases. It is set again only for an earlier time, else when it ends.
 

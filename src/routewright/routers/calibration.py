@@ -67,12 +67,18 @@ class Calibration:
         return tuple(told)
 
     @cached_property
-    def _untouched(self) -> bool:
+    def untouched(self) -> bool:
+        """Whether every map leaves scores as they are."""
         return set(self.kinds) <= {"identity"}
+
+    @property
+    def slopes(self) -> Floats:
+        """From each knot to its next, 0 from a model's last one (k,)."""
+        return self._lines[-1]
 
     def apply(self, raw: Floats) -> Floats:
         """Calibrated scores (n, m) in [0, 1]; order within a model is kept."""
-        if self._untouched:
+        if self.untouched:
             return np.minimum(np.maximum(raw, 0.0), 1.0)
         # All models at once, as np.interp would do it for each.
         low, high, apart, shifted, slopes = self._lines

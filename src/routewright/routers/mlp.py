@@ -65,14 +65,14 @@ class Networks:
 
     def _read(self, inputs: Float32) -> Floats:
         """Every network's scores (K, m) of one prompt."""
-        (weight, bias), *rest = self._stacked
+        (weight, bias), *rest = self.layers
         seen = (inputs @ weight + bias).reshape(len(self.values), 1, -1)
         for weight, bias in rest:
             seen = np.maximum(seen, 0) @ weight + bias
         return sigmoid(seen[:, 0].astype(np.float64))
 
     @cached_property
-    def _stacked(self) -> list[tuple[Float32, Float32]]:
+    def layers(self) -> list[tuple[Float32, Float32]]:
         """Layers (K, i, o) in one piece each; the first of all networks is one matrix (f, K·o)."""
         layers = [
             (np.ascontiguousarray(weight), np.ascontiguousarray(bias))

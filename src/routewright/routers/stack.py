@@ -28,6 +28,7 @@ from routewright.routers.kernel import (
 )
 from routewright.routers.linear import Ridge, fit_score_ridge
 from routewright.routers.mlp import Networks, fit_networks
+from routewright.routers.native import Compiled, compiled
 from routewright.routers.packing import Holds, expect, expect_simplex, pack, unpack
 from routewright.routers.profiles import Profiles, fit_profiles, kinds_of
 from routewright.routers.table import relative_error, score_means
@@ -115,6 +116,8 @@ class StackRouter(BaseRouter):
         super().__init__(encoder=encoder, seed=seed)
         self.folds = folds
         self.gate = gate
+        self._compiled: _Members | None = None  # what was compiled
+        self._native_form: Compiled | None = None
 
     def _fit(self, data: RoutingData, view: View) -> None:
         landmarks = choose_landmarks(view.places, width=_WIDTH, seed=self.seed)
@@ -151,13 +154,31 @@ class StackRouter(BaseRouter):
 
     def expected(self, prompt: Prompt) -> tuple[Floats, Floats]:
         """Scores (m,) and costs (m,) of one prompt, without their standard errors."""
-        view = self.space_.view([prompt])
+        native = self._native
+        if native is None:
+            return self.plainly(self.space_.view([prompt]))
+        told = native.expected(prompt)
+        if told is None:
+            view = self.space_.view([prompt])
+            told = native.seen(view) or self.plainly(view)
+        return told
+
+    def plainly(self, view: View) -> tuple[Floats, Floats]:
+        """``expected`` of the view's one prompt, by what the members themselves say."""
         scores, similar = self.members_.of(view)
         blend = _mixed(self.weights_, scores)
         if self.gate_[1] > self.gate_[0]:
             blend = _draw(blend, scores[0], np.array([familiarity(similar)]), self.gate_)
         told = self._sound(self.calibration_.apply(blend))
         return told[0], self._predict_costs(view)[0]
+
+    @property
+    def _native(self) -> Compiled | None:
+        """The same in compiled code, made when it is first asked for; a fit makes another."""
+        if self._compiled is not self.members_:
+            self._compiled = self.members_
+            self._native_form = compiled(self) if type(self) is StackRouter else None
+        return self._native_form
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:
         scores, std, familiar = self.members_.predict(view)

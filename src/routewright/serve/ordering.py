@@ -42,16 +42,16 @@ def order(
     if not open_:
         return [], ""
     named = sorted(open_, key=_model)
-    scores: Floats = np.array([[c.score for c in named]])
-    costs: Floats = np.array([[c.cost_usd for c in named]])
     match policy.rule:
         case "quality" if policy.quality is not None:
+            scores, costs = _columns(named)
             ranked = rules.quality_rank(scores, costs, policy.quality)
             best = _taken(named, ranked)
             top = float(scores.max())
             why = f"cheapest with {policy.quality:g} of the best expected score {top:.2f}"
             return _names(best), f"{why}: {_expects(best[0])}"
         case "threshold" if policy.threshold is not None:
+            scores, costs = _columns(named)
             enough = _enough(policy.threshold, _names(named))
             best = _taken(named, rules.satisfice_rank(scores, costs, enough))
             reached = bool((scores >= enough).any())
@@ -60,9 +60,12 @@ def order(
         case "win_rate" if policy.win_rate is not None:
             return _by_win_rate(named, policy.win_rate, strength or {})
         case _:
-            with np.errstate(over="ignore"):  # a knob next to 0 makes every cost infinite: a tie
-                ranked = rules.rank(scores, costs, policy.worth_usd or 0.0)
-            best = _taken(named, ranked)
+            ranked = rules.rank_one(
+                [each.score for each in named],
+                [each.cost_usd for each in named],
+                policy.worth_usd or 0.0,
+            )
+            best = [named[at] for at in ranked]
             return _names(best), _by_utility(best)
 
 
@@ -132,6 +135,11 @@ def _enough(given: float | Mapping[str, float], names: Sequence[str]) -> Floats:
         # Without a threshold of its own a model is never enough, but may be the best.
         return np.array([given.get(name, np.inf) for name in names], dtype=np.float64)
     return np.full(len(names), given, dtype=np.float64)
+
+
+def _columns(candidates: Sequence[Candidate]) -> tuple[Floats, Floats]:
+    """Scores and costs (1, m), as the rules take them."""
+    return np.array([[c.score for c in candidates]]), np.array([[c.cost_usd for c in candidates]])
 
 
 def _taken(candidates: Sequence[Candidate], ranked: rules.Ints) -> list[Candidate]:
