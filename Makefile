@@ -23,7 +23,7 @@ help: ## this list
 
 setup: .venv/.ready-tests ## make .venv with all that the demo, the tests and development need
 
-.venv/.ready: pyproject.toml hatch_build.py src/routewright/routers/native.c demo/requirements-pool.txt
+.venv/.ready: pyproject.toml hatch_build.py $(wildcard src/routewright/routers/native*.[ch]) demo/requirements-pool.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Setting up .venv (about 1 GB with the two smaller LLMs) ..."

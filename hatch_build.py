@@ -22,15 +22,14 @@ FLAGS = ("-O3", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-s
 
 
 class NativeHook(BuildHookInterface[Any]):
-    """Compiles ``native.c`` beside itself, and makes the wheel one of this platform."""
+    """Compiles the C beside itself, and makes the wheel one of this platform."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called before a wheel is put together."""
         del version
-        source = Path(self.root, ROUTERS, "native.c")
-        library = source.with_name("_native.so")
+        library = Path(self.root, ROUTERS, "_native.so")
         library.unlink(missing_ok=True)
-        if os.environ.get("ROUTEWRIGHT_PURE") == "1" or not built(source, library):
+        if os.environ.get("ROUTEWRIGHT_PURE") == "1" or not built(library.parent, library):
             self.app.display_warning("without a C compiler: decisions will take longer")
             return
         build_data["pure_python"] = False
@@ -38,12 +37,13 @@ class NativeHook(BuildHookInterface[Any]):
         build_data["artifacts"].append(str(library.relative_to(self.root)))
 
 
-def built(source: Path, library: Path) -> bool:
-    """Compile; whether that worked."""
+def built(folder: Path, library: Path) -> bool:
+    """Compile the C of a folder; whether that worked."""
     compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "")
     if not compiler or sys.platform == "win32":
         return False
-    command = [*compiler.split(), *FLAGS, "-o", str(library), str(source), "-lm"]
+    sources = map(str, sorted(folder.glob("native_*.c")))
+    command = [*compiler.split(), *FLAGS, "-o", str(library), *sources, "-lm"]
     try:
         # Not every C library can choose among versions of a function when it is loaded.
         return any(

@@ -138,6 +138,14 @@ class HashedEncoder:
         words = word_buckets(text)
         return words, letter_buckets(text) if self.letters else words[:0]
 
+    def known_words(self) -> dict[str, NDArray[Any]]:
+        """The row of each bucket of words, -1 without one, and the rows' weights and directions."""
+        return {
+            "row_of": self._row_of[0],
+            "weights": self.weights_,
+            "components": self.components_,
+        }
+
     def state(self) -> dict[str, NDArray[Any]]:
         """The learned arrays by name."""
         return {

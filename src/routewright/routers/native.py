@@ -1,10 +1,11 @@
 """Deciding in compiled code, where a compiler was at hand when the package was installed.
 
 Most of what a decision costs in Python is not arithmetic but the way to it: a few hundred small
-steps over one prompt. ``native.c`` takes them for the stack router: all of them where the encoder
-is the static one and the text plain ASCII, those from the vector on where not. Both ways give the
-same numbers up to rounding; tests hold them against each other, and ``compiled`` tries every router
-before it is used.
+steps over one prompt. ``native_*.c`` takes them for the stack router: all
+where the encoder is the default or the static one and the text plain ASCII, else those from the
+vector on.
+Both ways give the same numbers up to rounding; tests hold them against each other, and ``compiled``
+tries every router before it is used.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from routewright.encoders.concat import ConcatEncoder
+from routewright.encoders.hashed import HashedEncoder
 from routewright.encoders.space import REACH, View
 from routewright.encoders.static import StaticEncoder, TableParts
+from routewright.protocols import Encoder
 from routewright.types import Prompt
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ Arrays = dict[str, Any]
 LIBRARY = Path(__file__).with_name("_native.so")
 OFF_ENV = "ROUTEWRIGHT_NATIVE"
 MOST_CHARS = 8_000
-_VERSION = 1
+_VERSION = 2
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
 _TRIED = (
     "What is 17 * 3? Answer with the number only.",
@@ -69,9 +73,21 @@ class _Table(ctypes.Structure):
     ]
 
 
+class _Words(ctypes.Structure):
+    _fields_ = [
+        ("row_of", _I32),
+        ("weights", _F32),
+        ("components", _F32),
+        ("width", ctypes.c_int64),
+    ]
+
+
 class _Stack(ctypes.Structure):
     _fields_ = [
         ("table", _Table),
+        ("words", _Words),
+        *((name, ctypes.c_int64) for name in ("words_at", "table_at", "table_width")),
+        ("share", ctypes.c_double),
         *((name, ctypes.c_int64) for name in ("width", "models", "kinds", "networks", "units")),
         *((name, ctypes.c_int64) for name in ("landmarks", "knots")),
         ("mean", _F64),
@@ -181,15 +197,15 @@ class Compiled:
 
     Args:
         fields: from ``laid_out``.
-        reads: whether C reads texts itself, as the static encoder does.
+        encoder: what makes vectors; some C has too.
     """
 
-    def __init__(self, fields: Arrays, *, reads: bool) -> None:
+    def __init__(self, fields: Arrays, encoder: Encoder | None) -> None:
         self._models = int(fields["models"])
-        self._reads = reads
-        self._words = vocabulary() if reads else None
-        table: Any = self._words.struct if self._words else _Table()
-        self._struct, self._held = _filled(_Stack, {**fields, "table": table})
+        parts = _parts(encoder)
+        self._reads = parts is not None
+        self._parts = parts or _NOTHING  # holds what its own structures point at
+        self._struct, self._held = _filled(_Stack, fields | self._parts)
         self._at = ctypes.byref(self._struct)
         self._room: Any = ctypes.c_double * (2 * self._models)
         self._expected: Callable[..., int] = library().expected
@@ -228,6 +244,36 @@ class Compiled:
     def _apart(self, told: Any) -> tuple[Floats, Floats]:
         both: Floats = np.frombuffer(told, dtype=np.float64)
         return both[: self._models], both[self._models :]
+
+
+_NOTHING: Arrays = {
+    "table": _Table(),
+    "words": _Words(),
+    "words_at": 0,
+    "table_at": 0,
+    "table_width": 0,
+    "share": 1.0,
+}
+
+
+def _parts(encoder: Encoder | None) -> Arrays | None:
+    """An encoder's fields of ``Stack``; None where C does not have all of it."""
+    listed = encoder.parts if isinstance(encoder, ConcatEncoder) else (encoder,) if encoder else ()
+    found: Arrays = _NOTHING | {"share": 1 / math.sqrt(max(len(listed), 1))}
+    at = 0
+    for part in listed:
+        if type(part) is StaticEncoder and not found["table_width"]:
+            words = vocabulary()
+            found |= {"table": words.struct, "table_at": at, "table_width": part.dimensions_}
+            at += part.dimensions_
+        elif type(part) is HashedEncoder and not part.letters and not found["words"].width:
+            width = part.components_.shape[1]
+            made, held = _filled(_Words, {**part.known_words(), "width": width})
+            found |= {"words": made, "words_at": at, "held": held}
+            at += width
+        else:
+            return None
+    return found
 
 
 def _limit(prompt: Prompt) -> float:
@@ -294,7 +340,7 @@ def compiled(router: StackRouter) -> Compiled | None:
     fields = laid_out(router) if library() is not None else None
     if fields is None:
         return None
-    made = Compiled(fields, reads=isinstance(router.space_.encoder_, StaticEncoder))
+    made = Compiled(fields, router.space_.encoder_)
     for text in _TRIED:
         prompt = Prompt.from_text("", text)
         view = router.space_.view([prompt])

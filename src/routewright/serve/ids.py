@@ -20,6 +20,9 @@ class Ids:
         self._lock = threading.Lock()
         self._ms = self._chance = 0
         self._head = ""  # the milliseconds' characters
+        self._drawn = b""  # chance: to ask the kernel for it each time takes longer
+        if hasattr(os, "register_at_fork"):  # or two processes would give one id
+            os.register_at_fork(after_in_child=self._forget)
 
     def new(self) -> str:
         """Return 26 characters; a clock that jumps back does not disturb the order."""
@@ -38,7 +41,14 @@ class Ids:
         """A millisecond that no id was given in yet."""
         self._ms = ms
         self._head = "".join([_PAIRS[(ms >> shift) & 1023] for shift in (40, 30, 20, 10, 0)])
-        self._chance = int.from_bytes(os.urandom(_CHANCE_BYTES))
+        if not self._drawn:
+            self._drawn = os.urandom(64 * _CHANCE_BYTES)
+        self._chance = int.from_bytes(self._drawn[:_CHANCE_BYTES])
+        self._drawn = self._drawn[_CHANCE_BYTES:]
+
+    def _forget(self) -> None:
+        self._ms, self._drawn = 0, b""
+        self._lock = threading.Lock()
 
     @staticmethod
     def looks_like_one(text: str) -> bool:

@@ -26,7 +26,7 @@ from routewright.types import Prompt
 
 pytest.importorskip("sklearn", reason="the extra train (scikit-learn) is not installed")
 
-SOURCE = Path(native.__file__).with_name("native.c")
+FOLDER = Path(native.__file__).parent
 PIECES = (
     *"\n\n\n \t\x1c\x0b:;()[]{}\"'`-+=?_.AaBbJj09\x00\x7f",
     "- 3", "3-4", ") -5", "==", "===", "for x in", "for for in in", "xfor y in ", "for a in_",
@@ -43,7 +43,7 @@ ASCII = st.lists(
 ANY = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), max_size=40).map("".join)
 
 built = pytest.mark.skipif(
-    native.library() is None, reason="native.c is not compiled here: there is no C compiler"
+    native.library() is None, reason="the C is not compiled here: there is no C compiler"
 )
 
 
@@ -54,6 +54,11 @@ def data(models=3, n=240, seed=0) -> RoutingData:
 @pytest.fixture(scope="module")
 def router() -> StackRouter:
     return routers.make("stack", encoder="static").fit(data())
+
+
+@pytest.fixture(scope="module")
+def default() -> StackRouter:
+    return routers.make("stack").fit(data())
 
 
 def close(router: StackRouter, text: str, max_tokens: int | None = None) -> None:
@@ -95,15 +100,17 @@ def test_words_are_cut_into_the_same_pieces(text):
 @built
 @settings(max_examples=150, deadline=None)
 @given(ANY)
-def test_scores_and_costs_are_the_same(router, text):
+def test_scores_and_costs_are_the_same(router, default, text):
     close(router, text)
+    close(default, text)
 
 
 @built
 @pytest.mark.parametrize("text", ["", " ", "é", "a\0b", "word " * 3000, "ü" * 9000, "\n" * 8000])
 @pytest.mark.parametrize("max_tokens", [None, 1])
-def test_odd_texts_are_decided_alike(router, text, max_tokens):
+def test_odd_texts_are_decided_alike(router, default, text, max_tokens):
     close(router, text, max_tokens)
+    close(default, text, max_tokens)
 
 
 @built
@@ -116,10 +123,25 @@ def test_odd_texts_are_decided_alike(router, text, max_tokens):
         lambda: routers.make("stack", encoder="static").fit(data(n=1100)),
         lambda: routers.make("stack", encoder="static").fit(data(n=12)),
         lambda: routers.make("stack", encoder="static").fit(unscored()),
+        lambda: routers.make("stack").fit(data()),
+        lambda: routers.make("stack", encoder="static+words:32").fit(data()),
+        lambda: routers.make("stack", encoder="words").fit(data()),
         lambda: routers.make("stack", encoder="hashed").fit(data()),
         lambda: routers.make("stack", encoder="").fit(data()),
     ],
-    ids=["two", "many", "gated", "calibrated", "few", "unscored", "hashed", "features"],
+    ids=[
+        "two",
+        "many",
+        "gated",
+        "calibrated",
+        "few",
+        "unscored",
+        "default",
+        "turned",
+        "words",
+        "hashed",
+        "features",
+    ],
 )
 def test_every_kind_of_stack_is_the_same(made):
     router = made()
@@ -195,7 +217,7 @@ def test_something_else_under_its_name_is_not_taken(monkeypatch, caplog, tmp_pat
 @pytest.mark.parametrize("compiler", ["/nonexistent/cc", "false"])
 def test_without_a_compiler_nothing_is_built(compiler, monkeypatch, tmp_path):
     monkeypatch.setenv("CC", compiler)
-    assert not hatch_build.built(SOURCE, tmp_path / "out.so")
+    assert not hatch_build.built(FOLDER, tmp_path / "out.so")
 
 
 WATCHED = f"""
@@ -211,6 +233,15 @@ for count in [0, 1, 2, 5, 60, 4000] * 60:
 for text in ("a " * 4000, "_" * 8000, "x" * 8000, "\\n" * 8000, "a:" * 4000, "\\na:b" * 2000):
     native.features(text), words.text_rows(text)
 assert native.library().features(b"x" * 8001, 8001, (ctypes.c_double * 24)()) == -1
+from routewright import routers
+from routewright.routers.check import sample_data
+from routewright.types import Prompt
+router = routers.make("stack").fit(sample_data(n=60))
+for count in [0, 1, 2, 5, 60, 4000] * 10:
+    text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
+    assert router._native.expected(Prompt.from_text("p", text)) is not None
+for text in ("a " * 4000, "_" * 8000, "? " * 4000, "?" * 8000):
+    assert router._native.expected(Prompt.from_text("p", text)) is not None
 print("whole")
 """
 
@@ -221,9 +252,9 @@ def test_no_text_makes_it_read_or_write_beside_its_memory(tmp_path):
     gcc = shutil.which("gcc")
     if gcc is None:
         pytest.skip("GCC is not installed")
-    watched = str(tmp_path / "watched.so")
+    watched, sources = str(tmp_path / "watched.so"), map(str, FOLDER.glob("native_*.c"))
     command = [gcc, "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    command += ["-DPLAIN", "-std=c11", "-fPIC", "-shared", "-o", watched, str(SOURCE), "-lm"]
+    command += ["-DPLAIN", "-std=c11", "-fPIC", "-shared", "-o", watched, *sources, "-lm"]
     subprocess.run(command, check=True)
     asan = subprocess.run(
         [gcc, "-print-file-name=libasan.so"], check=True, capture_output=True, text=True

@@ -1,78 +1,17 @@
-/* One prompt through the stack router: its text's features and vector, the members' scores, their
- * blend, and the costs. What it computes is defined by the Python of encoders/ and routers/, which
- * answers wherever this is not built, and for texts that are not plain ASCII.
- *
- * Sums run along the outputs, never across them, so that the compiler has nothing to reorder: every
- * processor gets the same bits. No state, no allocation that outlives a call, no Python.
+/* An ASCII text's features and the rows of its pieces. What they are is defined by the Python of
+ * encoders/, which reads all other texts, and every text where this is not built. No state, no
+ * allocation, no Python.
  */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
-#define MOST 8000 /* characters: of a longer text the middle is left out, which Python does */
-#define FEATURES 24
+#include "native.h"
+
 #define LONGEST 100 /* characters of a word that has pieces */
-#define FORM 0.6
-#define CALM 2.0
-#define TIE 1e-6
-#define NEAR 10
 #define BLOCK 64 /* numbers, a cache line of codes */
 #define AHEAD 8
-
-#if !defined(PLAIN) && defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
-
-typedef struct {
-    const char *text;       /* the vocabulary's pieces, end to end */
-    const int64_t *ends;    /* where each of them ends */
-    const int32_t *slots;   /* open addressing: a piece's row + 1, or 0 */
-    int64_t mask;           /* slots - 1 */
-    int64_t longest;        /* characters of a piece */
-    const uint8_t *codes;   /* (rows, width), 8 is nought */
-    const float *scales;    /* (rows,) */
-    const int32_t *signs;   /* a row for each of 128 characters, or -1 */
-} Table;
-
-typedef struct {
-    Table table;
-    int64_t width, models, kinds, networks, units, landmarks, knots;
-    const double *mean, *scale;            /* of the features */
-    double reach;                          /* standard deviations that a feature may go */
-    const double *linear;                  /* (width + FEATURES, models + kinds + models) */
-    const double *linear_at_0;             /* ridge, kinds, log volume */
-    const double *mu;                      /* (models,) */
-    const double *profiles;                /* (kinds, models) */
-    const float *first, *first_bias;       /* (width + FEATURES, networks * units) */
-    const float *second, *second_bias;     /* (networks, units, units) */
-    const float *third, *third_bias;       /* (networks, units, models) */
-    const float *places;                   /* landmarks, (width + FEATURES, landmarks) */
-    const double *near_weights, *near_at_0; /* (landmarks, models) */
-    double near_width;
-    const double *weights;                 /* of constant, ridge, kernel, profiles, networks */
-    double gate_low, gate_high;
-    const double *knot_x, *knot_y, *knot_slope;
-    const int64_t *knot_ends;              /* (models + 1,); no knots: scores stay as they are */
-    const uint8_t *scored;                 /* (models,) */
-    const double *input_size;              /* (3, models) */
-    const double *input_usd, *output_usd, *fixed_usd, *smear, *cap;
-    const uint8_t *counts_tokens;
-} Stack;
-
-int64_t version(void) { return VERSION; }
-
-/* ---- text ---- */
-
-static int is_space(unsigned char c) { return c == ' ' || (c >= 9 && c <= 13) || (c >= 28 && c <= 31); }
-static int is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
-static int is_upper(unsigned char c) { return c >= 'A' && c <= 'Z'; }
-static int is_lower(unsigned char c) { return c >= 'a' && c <= 'z'; }
-static int is_word(unsigned char c) { return is_digit(c) || is_upper(c) || is_lower(c) || c == '_'; }
 
 static uint32_t hash_of(uint32_t seed, const char *s, int64_t n) {
     for (int64_t i = 0; i < n; i++) seed = (seed ^ (unsigned char)s[i]) * 16777619u;
@@ -207,7 +146,6 @@ static int64_t distinct(const char *text, int64_t n, int64_t *words, int64_t *op
     return differ;
 }
 
-/* encoders/features.py: FEATURES of an ASCII text; 0, or -1 where it is too long. */
 int64_t features(const char *text, int64_t n, double *out) {
     if (n < 0 || n > MOST) return -1;
     char low[MOST + 1];
@@ -333,7 +271,6 @@ static int64_t pieces(const Table *table, const char *word, int64_t size, int32_
     return count;
 }
 
-/* Rows of a text's pieces and signs, at most MOST; encoders/static.py. */
 int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows) {
     if (n < 0 || n > MOST) return -1;
     int64_t count = 0;
@@ -357,7 +294,7 @@ int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows
 }
 
 /* In blocks that stay in registers; the rows lie far apart, so they are called for in advance. */
-WIDE static void sum_codes(const Table *table, int64_t width, const int32_t *rows, int64_t count,
+WIDE void sum_codes(const Table *table, int64_t width, const int32_t *rows, int64_t count,
                            float *restrict out) {
     for (int64_t from = 0; from < width; from += BLOCK) {
         int64_t size = width - from < BLOCK ? width - from : BLOCK;
@@ -373,170 +310,4 @@ WIDE static void sum_codes(const Table *table, int64_t width, const int32_t *row
         }
         memcpy(out + from, sum, (size_t)size * sizeof(float));
     }
-}
-
-/* ---- the members ---- */
-
-WIDE static void add_f32(const float *restrict x, int64_t rows, const float *restrict w, int64_t columns,
-                         float *restrict y) {
-    for (int64_t i = 0; i < rows; i++) {
-        float by = x[i];
-        if (by == 0.0f) continue;
-        const float *row = w + i * columns;
-        for (int64_t j = 0; j < columns; j++) y[j] += by * row[j];
-    }
-}
-
-WIDE static void add_f64(const double *restrict x, int64_t rows, const double *restrict w, int64_t columns,
-                         double *restrict y) {
-    for (int64_t i = 0; i < rows; i++) {
-        double by = x[i];
-        if (by == 0.0) continue;
-        const double *row = w + i * columns;
-        for (int64_t j = 0; j < columns; j++) y[j] += by * row[j];
-    }
-}
-
-static double within(double low, double value, double high) {
-    return value < low ? low : value > high ? high : value;
-}
-
-static void networks(const Stack *s, const float *x, float *hidden, float *next, float *last, double *told) {
-    int64_t all = s->networks * s->units;
-    memcpy(hidden, s->first_bias, (size_t)all * sizeof(float));
-    add_f32(x, s->width + FEATURES, s->first, all, hidden);
-    for (int64_t m = 0; m < s->models; m++) told[m] = 0.0;
-    for (int64_t k = 0; k < s->networks; k++) {
-        float *own = hidden + k * s->units;
-        for (int64_t j = 0; j < s->units; j++) own[j] = own[j] > 0.0f ? own[j] : 0.0f;
-        memcpy(next, s->second_bias + k * s->units, (size_t)s->units * sizeof(float));
-        add_f32(own, s->units, s->second + k * s->units * s->units, s->units, next);
-        for (int64_t j = 0; j < s->units; j++) next[j] = next[j] > 0.0f ? next[j] : 0.0f;
-        memcpy(last, s->third_bias + k * s->models, (size_t)s->models * sizeof(float));
-        add_f32(next, s->units, s->third + k * s->units * s->models, s->models, last);
-        for (int64_t m = 0; m < s->models; m++)
-            told[m] += 1.0 / (1.0 + exp(-within(-30.0, (double)last[m], 30.0)));
-    }
-    for (int64_t m = 0; m < s->models; m++) told[m] /= (double)s->networks;
-}
-
-static double familiarity(const float *similar, int64_t count) {
-    float best[NEAR];
-    int64_t kept = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = kept;
-        if (kept == NEAR) {
-            if (similar[i] <= best[NEAR - 1]) continue;
-            at = NEAR - 1;
-        } else kept++;
-        for (; at > 0 && best[at - 1] < similar[i]; at--) best[at] = best[at - 1];
-        best[at] = similar[i];
-    }
-    double sum = 0.0;
-    for (int64_t i = 0; i < kept; i++) sum += (double)best[i];
-    return kept ? sum / (double)kept : 0.0;
-}
-
-static double calibrated(const Stack *s, int64_t m, double raw) {
-    double inside = within(0.0, raw, 1.0);
-    if (!s->knots) return inside;
-    int64_t low = s->knot_ends[m], high = s->knot_ends[m + 1];
-    double x = within(s->knot_x[low], raw, s->knot_x[high - 1]);
-    while (high - low > 1) { /* the last knot that is not above x */
-        int64_t middle = (low + high) / 2;
-        if (s->knot_x[middle] <= x) low = middle;
-        else high = middle;
-    }
-    double value = s->knot_slope[low] * (x - s->knot_x[low]) + s->knot_y[low];
-    return (value + TIE * inside) / (1.0 + TIE);
-}
-
-/* Scores (models,) and costs (models,) of what is seen of a prompt: routers/stack.py.
- * form: standardised features; vector: the embedding, of unit length; chars, wide: of the whole text,
- * and those outside ASCII; limit: tokens that an answer may have, infinite without one. Returns 0, or
- * -2 without memory. */
-int64_t decided(const Stack *s, const double *form, const float *vector, double chars, double wide,
-                double limit, double *out) {
-    int64_t inputs = s->width + FEATURES, all = s->networks * s->units;
-    int64_t columns = 2 * s->models + s->kinds;
-    size_t doubles = (size_t)(inputs + columns + s->landmarks + s->models);
-    size_t floats = (size_t)(2 * inputs + all + s->units + s->models + s->landmarks);
-    double *room = malloc(doubles * sizeof(double) + floats * sizeof(float));
-    if (!room) return -2;
-    double *design = room, *line = design + inputs, *like = line + columns, *net = like + s->landmarks;
-    float *plain = (float *)(net + s->models), *place = plain + inputs, *hidden = place + inputs;
-    float *next = hidden + all, *last = next + s->units, *similar = last + s->models;
-
-    double size = 0.0, root = sqrt((double)(s->width > 1 ? s->width : 1));
-    float unit = (float)(1.0 / hypot(1.0, FORM));
-    for (int64_t i = 0; i < FEATURES; i++) size += form[i] * form[i];
-    size = sqrt(size);
-    for (int64_t j = 0; j < s->width; j++) {
-        design[j] = (double)vector[j] * root;
-        place[j] = vector[j] * unit;
-    }
-    for (int64_t i = 0; i < FEATURES; i++) {
-        design[s->width + i] = form[i];
-        place[s->width + i] = (float)(form[i] / (size > 1e-9 ? size : 1e-9) * FORM) * unit;
-    }
-    for (int64_t i = 0; i < inputs; i++) plain[i] = (float)design[i];
-
-    memcpy(line, s->linear_at_0, (size_t)columns * sizeof(double));
-    add_f64(design, inputs, s->linear, columns, line);
-    double *kind = line + s->models, *volume = kind + s->kinds;
-    networks(s, plain, hidden, next, last, net);
-    for (int64_t i = 0; i < s->landmarks; i++) similar[i] = 0.0f;
-    add_f32(place, inputs, s->places, s->landmarks, similar);
-    for (int64_t i = 0; i < s->landmarks; i++) like[i] = exp(s->near_width * ((double)similar[i] - 1.0));
-    double top = -INFINITY, mass = 0.0;
-    for (int64_t k = 0; k < s->kinds; k++) top = kind[k] / CALM > top ? kind[k] / CALM : top;
-    for (int64_t k = 0; k < s->kinds; k++) mass += kind[k] = exp(kind[k] / CALM - top);
-
-    double g = 1.0, worst = INFINITY;
-    if (s->gate_high > s->gate_low)
-        g = within(0.0, (familiarity(similar, s->landmarks) - s->gate_low) / (s->gate_high - s->gate_low), 1.0);
-    double *scores = out, *costs = out + s->models;
-    memcpy(scores, s->near_at_0, (size_t)s->models * sizeof(double));
-    add_f64(like, s->landmarks, s->near_weights, s->models, scores);
-    for (int64_t m = 0; m < s->models; m++) costs[m] = 0.0;
-    add_f64(kind, s->kinds, s->profiles, s->models, costs);
-    for (int64_t m = 0; m < s->models; m++) {
-        const double *w = s->weights;
-        double mu = within(0.0, s->mu[m], 1.0);
-        double blend = w[0] * mu + w[1] * within(0.0, line[m], 1.0) + w[2] * within(0.0, scores[m], 1.0) +
-                       w[3] * within(0.0, costs[m] / mass, 1.0) + w[4] * within(0.0, net[m], 1.0);
-        scores[m] = within(0.0, calibrated(s, m, g * blend + (1.0 - g) * mu), 1.0);
-        if (s->scored[m] && scores[m] < worst) worst = scores[m];
-    }
-    for (int64_t m = 0; m < s->models; m++) {
-        if (!s->scored[m] && worst < scores[m]) scores[m] = worst;
-        double answer = exp(volume[m] < 50.0 ? volume[m] : 50.0) * s->smear[m];
-        if (answer > s->cap[m]) answer = s->cap[m];
-        if (s->counts_tokens[m] && answer > limit) answer = limit;
-        double tokens = s->input_size[m] + (chars * s->input_size[s->models + m] +
-                                            wide * s->input_size[2 * s->models + m]);
-        costs[m] = tokens * s->input_usd[m] + answer * s->output_usd[m] + s->fixed_usd[m];
-    }
-    free(room);
-    return 0;
-}
-
-/* The same of an ASCII text; -1 where it is too long. */
-int64_t expected(const Stack *s, const char *text, int64_t n, double limit, double *out) {
-    if (n < 0 || n > MOST) return -1;
-    float *sum = malloc((size_t)s->width * sizeof(float) + MOST * sizeof(int32_t));
-    if (!sum) return -2;
-    int32_t *rows = (int32_t *)(sum + s->width);
-    double form[FEATURES], length = 0.0;
-    features(text, n, form);
-    for (int64_t i = 0; i < FEATURES; i++)
-        form[i] = within(-s->reach, ((double)(float)form[i] - s->mean[i]) / s->scale[i], s->reach);
-    sum_codes(&s->table, s->width, rows, text_rows(&s->table, text, n, rows), sum);
-    for (int64_t j = 0; j < s->width; j++) length += (double)sum[j] * (double)sum[j];
-    length = sqrt(length);
-    for (int64_t j = 0; j < s->width; j++)
-        sum[j] = length > 1e-12 ? (float)((double)sum[j] / length) : 0.0f;
-    int64_t failed = decided(s, form, sum, (double)n, 0.0, limit, out);
-    free(sum);
-    return failed;
 }
