@@ -52,8 +52,10 @@ def _ask(config: Path, url: str | None, path: str, body: dict[str, Any] | None) 
     if not key:
         raise ConfigError(f"no operator's key: set {ADMIN_ENV}, or gateway.admin_key_file")
     gateway = settings.gateway
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(gateway.host, gateway.host)  # noqa: S104
-    address = urlsplit(url or f"http://{f'[{host}]' if ':' in host else host}:{gateway.port}")
+    own = gateway.admin_port is not None
+    host, port = (gateway.admin_host if own else gateway.host), gateway.admin_port or gateway.port
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    address = urlsplit(url or f"http://{f'[{host}]' if ':' in host else host}:{port}")
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
     if address.scheme not in kinds or not address.hostname:
         raise ConfigError(f"url {url!r}: write http://127.0.0.1:8080")

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +102,10 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
     from routewright.serve import metrics
     from routewright.serve.gateway import Gateway
     from routewright.serve.peers import Peers
-    from routewright.serve.server import bind_all, serve, url_of
+    from routewright.serve.server import listeners_of, serve, url_of
     from routewright.serve.workers import Workers
 
-    async def work(listener: socket.socket, ready: Callable[[], None], parent: int) -> None:
+    async def work(mine: Sequence[socket.socket], ready: Callable[[], None], parent: int) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def orphaned() -> None:
@@ -116,19 +116,18 @@ def _serve_with(count: int, read: Callable[[], Settings]) -> int:
         peers = Peers(shared)
         peers.listen()
         gateway = Gateway(read(), source=read, peers=peers)
-        await serve(gateway, listener=listener, on_ready=lambda _: ready(), stop=stop)
+        await serve(gateway, listeners=mine, on_ready=lambda _: ready(), stop=stop)
 
-    def worker(listener: socket.socket, ready: Callable[[], None], parent: int) -> int:
+    def worker(mine: Sequence[socket.socket], ready: Callable[[], None], parent: int) -> int:
         try:
-            _run(work(listener, ready, parent))
+            _run(work(mine, ready, parent))
         except RoutewrightError as error:
             click.echo(f"Error: {error}", err=True)
             return error.exit_code
         return 0
 
-    gateway = read().gateway
-    listeners = bind_all(gateway.host, gateway.port, count, wide=True)
-    url = url_of(listeners[0])
+    listeners = listeners_of(read().gateway, count)
+    url = url_of(listeners[0][0])
     with tempfile.TemporaryDirectory(prefix="routewright-workers-") as folder:
         shared = Path(folder)
         return Workers(listeners, worker, lambda: _announce(url), metrics.forget).run()

@@ -184,7 +184,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``workers`` processes share the port. ``auth`` says who may ask: with ``auto``
     whoever has a key as soon as one was made, with ``keys`` nobody else from the start, with
     ``open`` everybody.
-    ``admin_key_file`` holds the operator's key, unless ROUTEWRIGHT_ADMIN_KEY does.
+    ``admin_key_file`` holds the operator's key, unless ROUTEWRIGHT_ADMIN_KEY does. With an
+    ``admin_port`` the operator's routes are at that port of ``admin_host`` and nowhere else, and
+    nothing else is there; 0 takes a free one.
     ``allowed_hosts`` are the names that requests may give as their host.
     ``redis`` is a URL under which rates are counted for all workers and hosts.
     """
@@ -215,6 +217,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: int = 1
     auth: Literal["auto", "keys", "open"] = "auto"
     admin_key_file: str = ""
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
     allowed_hosts: tuple[str, ...] = ()
     redis: Secret = Secret("")
 

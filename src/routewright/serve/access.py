@@ -42,7 +42,8 @@ class Guard:
         self.keyring = keyring
         self._auth = gateway.auth
         self._hosts = frozenset(host.lower() for host in gateway.allowed_hosts)
-        self._loopback = is_loopback(gateway.host)
+        hosts = [gateway.host, *([gateway.admin_host] * (gateway.admin_port is not None))]
+        self._loopback = all(map(is_loopback, hosts))
         self._admin = digest_of(admin_key.reveal()) if admin_key else ""
 
     @property

@@ -112,6 +112,7 @@ class _Endpoint:
     def __init__(self, spec: RouteSpec, handler: Handler, gateway: Gateway) -> None:
         self._spec = spec
         self._handler = handler
+        self._gateway = gateway
         self._guard = gateway.guard
         self._quota = gateway.quota
         self._watches: Sequence[Watch] = gateway.watches
@@ -121,6 +122,7 @@ class _Endpoint:
         dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
         unread = scope["method"] != "GET"
         try:
+            self._check_port(scope)
             await self._guard.settle(self._spec.access)
             scope[KEY] = self._guard.admit(self._spec.access, scope)
             if scope[KEY] is not None and self._quota is not None:
@@ -143,6 +145,15 @@ class _Endpoint:
             logger.exception("a request failed inside the gateway")
             error = RoutewrightError("the gateway failed; see its log")
             await send_error(send, error, shape=dialect.error)
+
+    def _check_port(self, scope: Scope) -> None:
+        """With a port of their own, the operator's routes are there alone, and alone there."""
+        own, access = self._gateway.admin_at, self._spec.access
+        if own is None or access == "open":
+            return
+        if (scope["server"][1] == own) != (access in ("admin", "watch")):
+            what = f"{scope['method']} {scope['path']} is not served at this port"
+            raise RequestError(what, status=404)
 
     def _refused(self, code: str) -> None:
         for watch in self._watches:

@@ -65,6 +65,7 @@ class Gateway:
             settings = in_force(settings)
         self.health = Health()
         self.state: State = "starting"
+        self.admin_at: int | None = None  # the operator's own port, once it is bound
         self.reload_refused = ""
         self._source = source
         self.budget = RetryBudget()
@@ -120,12 +121,16 @@ class Gateway:
         return len(self._retiring)
 
     def check_address(self) -> None:
-        """Whether the configured address may be listened on. Blocking.
+        """Whether the configured addresses may be listened on. Blocking.
 
         Raises:
-            ConfigError: other machines reach it, and anybody there could ask.
+            ConfigError: other machines reach it, and anybody there could ask; or the operator's
+                port is the others'.
         """
-        host = self.settings.gateway.host
+        gateway = self.settings.gateway
+        host = gateway.host
+        if gateway.admin_port and gateway.admin_port == gateway.port:
+            raise ConfigError("gateway.admin_port is gateway.port; leave it out, or choose another")
         if self.keyring is not None and not is_loopback(host):
             self.keyring.load()
         self.guard.check_address(host)

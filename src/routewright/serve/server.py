@@ -11,10 +11,11 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import uvicorn
 
+from routewright.config import GatewaySettings
 from routewright.errors import ConfigError, RoutewrightError
 from routewright.serve.app import BODY_TIMEOUT_S, create_app
 from routewright.serve.gateway import Gateway
@@ -78,10 +79,26 @@ def bind(host: str, port: int, *, shared: bool = False, wide: bool = False) -> s
     return listener
 
 
+def listeners_of(settings: GatewaySettings, count: int = 1) -> list[list[socket.socket]]:
+    """For each of so many workers a socket at the gateway's address, and one at the operator's
+    where that has a port of its own.
+
+    Raises:
+        ConfigError: an address cannot be had.
+    """
+    places = [(settings.host, settings.port)]
+    if settings.admin_port is not None:
+        places.append((settings.admin_host, settings.admin_port))
+    if count == 1:
+        return [[bind(host, port, wide=True) for host, port in places]]
+    sets = [bind_all(host, port, count, wide=True) for host, port in places]
+    return [list(each) for each in zip(*sets, strict=True)]
+
+
 async def serve(
     gateway: Gateway,
     *,
-    listener: socket.socket | None = None,
+    listeners: Sequence[socket.socket] = (),
     on_ready: Callable[[str], None] = lambda _: None,
     stop: asyncio.Event | None = None,
     body_timeout_s: float = BODY_TIMEOUT_S,
@@ -92,7 +109,8 @@ async def serve(
 
     Args:
         gateway: what to serve; its settings name host and port.
-        listener: instead of those, a socket that is bound already; it is closed at the end.
+        listeners: instead of those, the sockets of one worker from ``listeners_of``; they are
+            closed at the end.
         on_ready: called with the base URL once every request can be answered.
         stop: ends the server as a signal would, for servers outside the main thread.
         body_timeout_s: how long a request body may take to arrive.
@@ -101,9 +119,12 @@ async def serve(
         ConfigError: the address cannot be had, or anybody there could ask.
         RoutewrightError: the gateway could not be started.
     """
-    host, port = gateway.settings.gateway.host, gateway.settings.gateway.port
     await asyncio.to_thread(gateway.check_address)
-    with listener or bind(host, port, wide=True) as listener:
+    with contextlib.ExitStack() as bound:
+        listeners = listeners or listeners_of(gateway.settings.gateway)[0]
+        for listener in listeners:
+            bound.enter_context(listener)
+        gateway.admin_at = listeners[1].getsockname()[1] if len(listeners) > 1 else None
         server = _Server(
             uvicorn.Config(
                 create_app(gateway, body_timeout_s=body_timeout_s),
@@ -117,7 +138,7 @@ async def serve(
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        serving = asyncio.create_task(server.serve(sockets=list(listeners)))
         try:
             with _signals(server, gateway), _stopping(server, gateway, stop):
                 starting = asyncio.create_task(gateway.start())
@@ -125,7 +146,7 @@ async def serve(
                 if starting.done():
                     await starting
                     _spare_collections()
-                    on_ready(url_of(listener))
+                    on_ready(url_of(listeners[0]))
                 else:
                     starting.cancel()
                     await asyncio.gather(starting, return_exceptions=True)

@@ -1,6 +1,6 @@
 """Several workers on one port, and the parent that keeps them alive.
 
-The parent binds one socket a worker, all to one address, and keeps them: the kernel spreads
+The parent binds one socket a worker and address, and keeps them: the kernel spreads
 connections over them, and those that wait for a worker that died wait for its successor. Workers
 are forked, so that the code is in memory once. They share nothing else: each has its own artefact,
 view of the upstreams' health, its own retry budget and bound on requests.
@@ -28,20 +28,26 @@ MOST_PAUSE_S = 30.0
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _HEARD = (*_STOP, signal.SIGHUP, signal.SIGCHLD)
 
-Work = Callable[[socket.socket, Callable[[], None], int], int]
-"""What a worker does with its listener: calls back when it is ready, ends when the descriptor
+Listeners = Sequence[socket.socket]
+Work = Callable[[Listeners, Callable[[], None], int], int]
+"""What a worker does with its listeners: calls back when it is ready, ends when the descriptor
 reads its end, for then the parent is gone, and returns its exit code."""
 
 
 @dataclass
 class _Worker:
-    listener: socket.socket
+    listeners: Listeners
     pid: int = 0
     ready_fd: int = -1
     ready: bool = False
     born: float = 0.0
     pause_s: float = 0.0
     again_at: float | None = None
+
+    def close(self) -> None:
+        """Let go of its sockets."""
+        for listener in self.listeners:
+            listener.close()
 
 
 class Workers:
@@ -52,7 +58,7 @@ class Workers:
     ready for the first time ends everything: what it met, its successors would meet.
 
     Args:
-        listeners: one a worker; the parent keeps them.
+        listeners: those of each worker; the parent keeps them.
         work: what each worker does; it runs in a process of its own.
         on_ready: called once, when every worker is ready.
         on_death: called with the process id of each worker that has ended.
@@ -60,12 +66,12 @@ class Workers:
 
     def __init__(
         self,
-        listeners: Sequence[socket.socket],
+        listeners: Sequence[Listeners],
         work: Work,
         on_ready: Callable[[], None],
         on_death: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._workers = [_Worker(listener) for listener in listeners]
+        self._workers = [_Worker(each) for each in listeners]
         self._work = work
         self._on_ready = on_ready
         self._on_death = on_death
@@ -124,10 +130,10 @@ class Workers:
             os.close(ready)
             for other in self._workers:
                 if other is not worker:
-                    other.listener.close()
+                    other.close()
                 if other.ready_fd >= 0:
                     os.close(other.ready_fd)
-            code = self._work(worker.listener, lambda: _say(say), self._alive)
+            code = self._work(worker.listeners, lambda: _say(say), self._alive)
         except BaseException:
             logger.exception("a worker failed")
         finally:
@@ -148,7 +154,7 @@ class Workers:
             if number in _STOP:
                 self._stopping = True
                 for worker in self._workers:
-                    worker.listener.close()
+                    worker.close()
                     worker.again_at = None
                 self._tell(signal.SIGTERM)
             elif number == signal.SIGHUP:
