@@ -19,6 +19,8 @@ VERBS = {
     "data": "Look at routing data: what it holds, what routing could gain, what looks wrong.",
     "train": "Fit a router on routing data and write its artefact.",
     "evaluate": "Prove on held-out prompts whether routing pays.",
+    "push": "Put a trained router on the model hub, with a card.",
+    "pull": "Take a router from the model hub, at one commit.",
     "bench": "Compare routers on benchmarks: splits, seeds, intervals, one leaderboard.",
     "route": "Decide which model a prompt should go to, without a server.",
     "config": "Check a gateway's configuration and artefact without starting it.",

@@ -20,17 +20,20 @@ from routewright.routers.base import BaseRouter, Predictions
 if TYPE_CHECKING:
     from routewright.routers.check import check_router
     from routewright.routers.manifest import read_manifest
+    from routewright.routers.published import from_pretrained, push_to_hub
     from routewright.routers.worth import out_of_fold, recommend_worth
 
 __all__ = [
     "BaseRouter",
     "Predictions",
     "check_router",
+    "from_pretrained",
     "kind",
     "load",
     "make",
     "names",
     "out_of_fold",
+    "push_to_hub",
     "read_manifest",
     "recommend_worth",
 ]
@@ -65,6 +68,8 @@ _FAMILIES = {
 }
 _LAZY = {
     "check_router": "check",
+    "from_pretrained": "published",
+    "push_to_hub": "published",
     "out_of_fold": "worth",
     "read_manifest": "manifest",
     "recommend_worth": "worth",
