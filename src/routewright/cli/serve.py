@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import socket
 import sys
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from routewright.config import Settings
     from routewright.serve.gateway import Gateway
 
+# M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of glibc's mallopt.
+_HEAP = {-8: 1, -3: 128 * 1024, -1: 128 * 1024}
 _NUMERIC_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -87,6 +90,7 @@ def command(
         for line in about(gateway):
             click.echo(line)
         _take_all_descriptors()
+        _keep_one_heap()
         if count > 1:
             gateway.check_address()
             for line in unshared(gateway):
@@ -141,6 +145,17 @@ def _take_all_descriptors() -> None:
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _keep_one_heap() -> None:
+    """With glibc: threads that wait most of their time need no heap each, and what is large goes
+    back when it is freed."""
+    try:
+        adjust = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # another C library
+        return
+    for option, value in _HEAP.items():
+        adjust(option, value)
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
