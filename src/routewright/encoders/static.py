@@ -85,9 +85,8 @@ class _Table:
         arrays = load(packed)
         self.digest = sha256(packed).hexdigest()
         halves = arrays["codes"]
-        self._codes: NDArray[np.uint8] = np.stack([halves >> 4, halves & 15], axis=-1).reshape(
-            len(halves), -1
-        )
+        codes = np.stack([halves >> 4, halves & 15], axis=-1).reshape(len(halves), -1)
+        self._codes = codes.astype(np.uint8, copy=False)
         self._scales = arrays["scales"].astype(np.float32)
         self._pieces = arrays["pieces"].tobytes()
         listed = self._pieces.decode().split("\n")
