@@ -311,8 +311,8 @@ def answering(up: Served) -> Counter[str]:
 
 
 def test_changes_that_race_leave_all_workers_with_one_artefact(upstream, tmp_path, trained):
-    """D-09: of two at once the second is refused."""
-    assert hammer_rollouts(upstream, tmp_path, trained, 4, kills=False) >= 2
+    """D-09: of two at once the second is refused, and where the first had nothing to do, both."""
+    assert hammer_rollouts(upstream, tmp_path, trained, 6, kills=False) >= 1
 
 
 def test_a_worker_that_is_killed_in_the_middle_leaves_no_two_artefacts_in_force(

@@ -175,9 +175,12 @@ class StackRouter(BaseRouter):
     @property
     def _native(self) -> Compiled | None:
         """The same in compiled code, made when it is first asked for; a fit makes another."""
-        if self._compiled is not self.members_:
-            self._compiled = self.members_
+        members = self.members_
+        if self._compiled is not members:
+            # Two threads may both make it; none may take the other's mark for the thing itself, and
+            # decide plainly what is decided in compiled form a moment later.
             self._native_form = compiled(self) if type(self) is StackRouter else None
+            self._compiled = members
         return self._native_form
 
     def _predict_scores(self, view: View) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ import copy
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +156,20 @@ def unscored() -> RoutingData:
     scores = table.scores.copy()
     scores[:, 1] = np.nan
     return replace(table, scores=scores)
+
+
+@built
+def test_threads_that_ask_first_at_once_are_told_the_same(tmp_path, router):
+    """A-06"""
+    router.save(tmp_path / "router")
+    prompt = Prompt.from_text("a", "Sort 3, 1, 2.")
+    wanted = router.expected(prompt)[0].tolist()
+    for _ in range(5):
+        fresh = routers.load(tmp_path / "router")
+        fresh._compiled = None  # the trial on loading asked already
+        with ThreadPoolExecutor(8) as pool:
+            told = list(pool.map(lambda _, r=fresh: r.expected(prompt)[0].tolist(), range(16)))
+        assert told == [wanted] * 16
 
 
 @built
