@@ -25,11 +25,13 @@ from routewright.errors import ConfigError, require
 from routewright.routers.causal.backends import Asked
 from routewright.routers.causal.bases import Base
 from routewright.routers.causal.blocks import Below, Blocks
+from routewright.routers.causal.devices import placed
 from routewright.routers.causal.head import Head
 from routewright.routers.causal.reading import Reading, label_steps
 from routewright.routers.causal.scoring import scale_of
 from routewright.routers.causal.settings import Training
 from routewright.routers.causal.template import Template
+from routewright.routers.causal.tree import tree_of
 
 Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float64]
@@ -68,7 +70,7 @@ class LocalModel:
         self._torch: Any = require("torch", "finetune")
         transformers: Any = require("transformers", "finetune")
         self.template = template
-        self.device, kind = self._place(device, dtype)
+        self.device, kind = placed(self._torch, device, dtype)
         self._usd_per_s = usd_per_hour / 3600
         # A GPU works while this process waits; a CPU's work is this process's own time.
         self._clock = time.process_time if self.device == "cpu" else time.perf_counter
@@ -363,22 +365,6 @@ class LocalModel:
         into.requires_grad_(False)
         out.requires_grad_(False)
 
-    def _place(self, device: str, dtype: str) -> tuple[str, Any]:
-        torch = self._torch
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype == "auto":
-            dtype = "float32" if device == "cpu" else "bfloat16"
-        kinds = ("float32", "bfloat16", "float16")
-        if dtype not in kinds:
-            raise ConfigError(f"dtype {dtype!r}: choose auto, {', '.join(kinds)}")
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise ConfigError(f"device {device!r}: {told}") from error
-        return device, getattr(torch, dtype)
-
     def _tokens(self, text: str) -> list[int]:
         # A question that spells out a control token must not become one.
         told = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
@@ -401,25 +387,7 @@ class LocalModel:
         return self.lines if self._reading is None else []
 
     def _tree(self, prompts: Sequence[list[int]]) -> tuple[Any, Any, Any, Any]:
-        """Token ids and positions (B, L), who sees whom (B, 1, L, L), ends of lines (B, m)."""
-        sizes = [len(line) for line in self._branches]
-        longest = max(map(len, prompts)) + sum(sizes)
-        ids = np.zeros((len(prompts), longest), dtype=np.int64)
-        places, branch = np.zeros_like(ids), np.full_like(ids, -1)
-        ends = np.zeros((len(prompts), len(sizes)), dtype=np.int64)
-        branches = np.repeat(np.arange(len(sizes)) + 1, sizes)
-        within = np.array([at for size in sizes for at in range(size)], dtype=np.int64)
-        lines = np.array([token for line in self._branches for token in line], dtype=np.int64)
-        for row, trunk in enumerate(prompts):
-            start, stop = len(trunk), len(trunk) + len(lines)
-            ids[row, :start], ids[row, start:stop] = trunk, lines
-            places[row, :start], places[row, start:stop] = np.arange(start), start + within
-            branch[row, :start], branch[row, start:stop] = 0, branches
-            ends[row] = start + np.cumsum(sizes) - 1
-        order = np.arange(longest)
-        # Padding is a branch of its own: what sees nothing would become NaN.
-        mine = branch[:, :, None] == branch[:, None, :]
-        trunk = (branch[:, None, :] == 0) & (branch[:, :, None] >= 0)
-        sees = (order[None, :] <= order[:, None]) & (mine | trunk)
-        moved = [self._torch.from_numpy(a).to(self.device) for a in (ids, places, sees, ends)]
+        """The trees of prompts and the lines that are read, on the device."""
+        told = tree_of(prompts, self._branches)
+        moved = [self._torch.from_numpy(array).to(self.device) for array in told]
         return moved[0], moved[1], moved[2][:, None], moved[3]
