@@ -108,7 +108,7 @@ def replay(
         before, score, dollars, switches = "", 0.0, 0.0, 0
         for place, turn in enumerate(turns):
             now[0] = turn.at_s + number * 1e6
-            digests = tuple(b"%d/%d" % (number, at) for at in range(place + 1))
+            digests = tuple(hash((number, at)) for at in range(place + 1))
             trail = Trail(digests)
             if policy == "for ever" and before:
                 chosen = before

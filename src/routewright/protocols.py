@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -161,6 +161,41 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and processes; safe to call twice."""
+        ...
+
+
+class Begun(Protocol):
+    """A call whose request was sent; ``started`` is ``time.monotonic()`` when it was."""
+
+    started: float
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Have ``told`` called once, when neither ``answer`` nor ``complete`` has to wait."""
+        ...
+
+    def answer(self) -> Completion | None:
+        """The answer, where all went well; None where ``complete`` has to tell what did not."""
+        ...
+
+    async def complete(self) -> Completion:
+        """The answer; errors as ``Provider.complete``."""
+        ...
+
+    def close(self) -> None:
+        """Stop the call; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class BeginningProvider(Protocol):
+    """A provider that can send a request without waiting for anything."""
+
+    def begin(self, model: Model, body: JsonObject, *, cache_prefix: int = 0) -> Begun | None:
+        """Ask as ``Provider.complete`` does; None where that has to wait, for a connection say.
+
+        Raises:
+            RequestError: the request cannot be said in this dialect.
+        """
         ...
 
 

@@ -76,6 +76,7 @@ class Upstream:
     left: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     left_hanging: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     port: int = 0
+    keeps: bool = False  # connections, after a whole answer
 
     @property
     def url(self) -> str:
@@ -115,6 +116,8 @@ class Upstream:
         self._tasks.add(task)
         try:
             await self._answer(reader, writer)
+            while self.keeps:
+                await self._answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.release()
         except asyncio.CancelledError:
@@ -139,14 +142,14 @@ class Upstream:
         match step:
             case Refuse():
                 body = {"error": {"message": step.message, "type": "scripted", "code": None}}
-                await _send(writer, json.dumps(body).encode(), step.status, step.headers)
+                await self._send(writer, json.dumps(body).encode(), step.status, step.headers)
             case Raw():
-                await _send(writer, step.body, 200, (("content-type", step.content_type),))
+                await self._send(writer, step.body, 200, (("content-type", step.content_type),))
             case Say() if head[0].split(" ")[1].endswith("/embeddings"):
-                await _send(writer, json.dumps(_vectors(request)).encode())
+                await self._send(writer, json.dumps(_vectors(request)).encode())
             case Say() if not request.get("stream"):
                 await asyncio.sleep(step.gap_s)
-                await _send(writer, json.dumps(_completion(request, step)).encode())
+                await self._send(writer, json.dumps(_completion(request, step)).encode())
             case Hang():
                 try:
                     await self._stream(reader, writer, request, step)
@@ -155,6 +158,22 @@ class Upstream:
                     raise
             case _:
                 await self._stream(reader, writer, request, step)
+
+    async def _send(
+        self,
+        writer: asyncio.StreamWriter,
+        body: bytes,
+        status: int = 200,
+        headers: Sequence[tuple[str, str]] = (("content-type", "application/json"),),
+    ) -> None:
+        lines = [
+            f"HTTP/1.1 {status} Scripted",
+            f"content-length: {len(body)}",
+            *(() if self.keeps else ("connection: close",)),
+        ]
+        lines += [f"{name}: {value}" for name, value in headers]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        await writer.drain()
 
     def _next_step(self, model: str) -> Step:
         steps = list(self.script.get(model) or [Say()])
@@ -189,18 +208,6 @@ class Upstream:
         else:
             writer.write(b"0\r\n\r\n")
             await writer.drain()
-
-
-async def _send(
-    writer: asyncio.StreamWriter,
-    body: bytes,
-    status: int = 200,
-    headers: Sequence[tuple[str, str]] = (("content-type", "application/json"),),
-) -> None:
-    lines = [f"HTTP/1.1 {status} Scripted", f"content-length: {len(body)}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-    await writer.drain()
 
 
 def _usage(step: Say) -> dict[str, int]:

@@ -63,7 +63,7 @@ class TableParts(NamedTuple):
 
     Attributes:
         pieces: of words, one a line.
-        codes: of each piece (rows, d), 8 is nought.
+        codes: of each piece (rows, d / 2), two in a byte, the first in its upper half; 8 is nought.
         scales: of each row's codes (rows,).
         signs: the row of each ASCII character that is a sign (128,), -1 for the others.
     """
@@ -84,7 +84,7 @@ class _Table:
     def __init__(self, packed: bytes) -> None:
         arrays = load(packed)
         self.digest = sha256(packed).hexdigest()
-        halves = arrays["codes"]
+        self._packed = halves = np.ascontiguousarray(arrays["codes"], dtype=np.uint8)
         codes = np.stack([halves >> 4, halves & 15], axis=-1).reshape(len(halves), -1)
         self._codes = codes.astype(np.uint8, copy=False)
         self._scales = arrays["scales"].astype(np.float32)
@@ -107,7 +107,7 @@ class _Table:
         unsigned = np.frombuffer(self._no_sign, dtype=np.uint8)
         signs = self._sign_rows.copy()
         signs[unsigned[unsigned < len(signs)]] = -1
-        return TableParts(self._pieces, self._codes, self._scales, signs)
+        return TableParts(self._pieces, self._packed, self._scales, signs)
 
     def sum_of(self, text: str) -> Float32:
         """Sum of the vectors of a text's pieces of words (256,)."""

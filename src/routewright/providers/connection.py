@@ -9,6 +9,7 @@ Used by ``pool`` alone; nothing else writes to an upstream's socket.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import cast
 
@@ -25,8 +26,42 @@ WRITE_S = 30.0  # how long an upstream may take nothing of a request
 LINGER_S = 1.0  # how long the last bytes of an answer that is known to be whole may take
 
 
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,8})[ \t]*(?=\r\n)")
+# What makes more of an answer than a body of that length on a connection that stays.
+_UNPLAIN = tuple(
+    b"\r\n" + begin for begin in (b"transfer-encoding", b"content-encoding", b"connection")
+)
+# Headers of a token, a colon and what can be printed, as the parser has them; none is folded.
+_LINES = re.compile(rb"(?:\r\n[!#-'*+.^_`|~0-9a-z-]+:[\t -~\x80-\xff]*)*\r\n")
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,6})\r\n")
+_STAYS = b"\r\nconnection: keep-alive\r\n"
+
+
 class StaleError(Exception):
     """A kept connection was closed before a byte of the request had reached anybody."""
+
+
+def whole_body(data: bytes) -> bytes | None:
+    """The body of a plain answer with status 200 that has come in one piece, as most do.
+
+    None where anything about it has to be looked at more closely, which is the parser's business.
+    """
+    if not data.startswith(b"HTTP/1.1 200 OK\r\n"):
+        return None
+    end = data.find(b"\r\n\r\n")
+    head = data[15 : end + 2].lower().replace(_STAYS, b"\r\n")
+    lengths = _LENGTH.findall(head)
+    if (
+        not 0 < end <= MAX_HEAD_BYTES
+        or len(lengths) != 1
+        or head.count(b"\r\ncontent-length") != 1
+        or end + 4 + int(lengths[0]) != len(data)
+        or head.count(b"\r\n") > MAX_HEADERS
+        or _LINES.fullmatch(head) is None
+        or any(said in head for said in _UNPLAIN)
+    ):
+        return None
+    return data[end + 4 :]
 
 
 class Connection(asyncio.Protocol):
@@ -72,6 +107,8 @@ class Connection(asyncio.Protocol):
         self._interim = False  # "100 Continue" and its like come before the answer
         self._sized = False  # the answer says where it ends, other than by closing
         self._heard = False  # something of the body has come
+        self._chunk_done = False  # the last that the parser saw was the end of a chunk
+        self._aligned = False  # nothing came after it: the next begins with what comes next
         self._complete = False
         self._reusable = False
         self._lingering = False
@@ -87,12 +124,22 @@ class Connection(asyncio.Protocol):
     async def ask(self, head: bytes, payload: bytes, *, streamed: bool) -> Response:
         """Send a request; the answer once its headers have come.
 
+        Raises:
+            StaleError: the connection had been closed; the request can be sent on another.
+            UpstreamError: no answer, or one that is not to be understood.
+        """
+        response = self.send(head, payload, streamed=streamed)
+        await response.head()
+        return response
+
+    def send(self, head: bytes, payload: bytes, *, streamed: bool) -> Response:
+        """Send a request; the answer of which nothing has come yet.
+
         One that is not ``streamed`` may say nothing until it is done, so that only the time of the
         whole call bounds it.
 
         Raises:
             StaleError: the connection had been closed; the request can be sent on another.
-            UpstreamError: no answer, or one that is not to be understood.
         """
         if self._transport is None:
             raise StaleError
@@ -105,7 +152,6 @@ class Connection(asyncio.Protocol):
         self._idle_s = given.idle_s if streamed else given.total_s
         self._expect(self._first_s, "no answer")
         self._transport.writelines((head, payload))
-        await response.head()
         return response
 
     def secure(self, transport: asyncio.Transport) -> None:
@@ -178,13 +224,10 @@ class Connection(asyncio.Protocol):
             self.drop()
             return
         if not response.begun:
+            if not self._head_bytes and self._is_whole(response, data):
+                return
             self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._bad = "the answer changes the protocol"
-        except httptools.HttpParserError as error:
-            self._bad = f"the answer is not HTTP ({' '.join(str(error).split())})"
+        self._parse(data)
         if not response.begun and self._head_bytes > MAX_HEAD_BYTES:
             self._bad = f"headers over {MAX_HEAD_BYTES} bytes"
         if self._complete:
@@ -197,6 +240,39 @@ class Connection(asyncio.Protocol):
             response.wake()
 
     # The parser's side
+
+    def _parse(self, data: bytes) -> None:
+        if self._aligned and self._has_passed(data):
+            return
+        try:
+            self._parser.feed_data(data)
+            self._aligned = self._chunk_done and data.endswith(b"\r\n")
+        except httptools.HttpParserUpgrade:
+            self._bad = "the answer changes the protocol"
+        except httptools.HttpParserError as error:
+            self._bad = f"the answer is not HTTP ({' '.join(str(error).split())})"
+
+    def _has_passed(self, data: bytes) -> bool:
+        """Whether this is whole chunks, as most of a stream is: what the parser need not know."""
+        pieces: list[bytes] = []
+        at = 0
+        while at < len(data):
+            head = _CHUNK.match(data, at)
+            size = int(head[1], 16) if head is not None else 0
+            begin = at + len(head[0]) if head is not None else at
+            at = begin + size + 2
+            if not size or data[begin + size : at] != b"\r\n":
+                return False
+            pieces.append(data[begin : begin + size])
+        for piece in pieces:
+            self.on_body(piece)
+        return True
+
+    def on_chunk_header(self) -> None:
+        self._chunk_done = False
+
+    def on_chunk_complete(self) -> None:
+        self._chunk_done = True
 
     def on_message_begin(self) -> None:
         if self._complete:
@@ -241,6 +317,16 @@ class Connection(asyncio.Protocol):
         elif not self._bad:
             self._complete = True
             self._reusable = self._parser.should_keep_alive()
+
+    def _is_whole(self, response: Response, data: bytes) -> bool:
+        """Whether this is all of a plain answer, which then needs no parser."""
+        body = whole_body(data)
+        if body is None:
+            return False
+        response.status, response.begun, self._reusable = 200, True, True
+        response.add(body)
+        self._finish(response)
+        return True
 
     def _finish(self, response: Response) -> None:
         """The answer is whole; the connection is free for another, or closed."""

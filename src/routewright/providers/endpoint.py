@@ -66,11 +66,22 @@ class Endpoint:
         headers = dict(more or {})
         if idempotency_key:
             headers["idempotency-key"] = idempotency_key
-        try:
-            payload = msgspec.json.encode(body)
-        except (TypeError, UnicodeEncodeError) as error:  # half of an emoji, for one
-            raise RequestError(f"the request is no JSON text ({error})") from error
-        response = await self._pool.post(path, payload, headers, streamed=streamed)
+        response = await self._pool.post(path, _text_of(body), headers, streamed=streamed)
+        return await self.checked(response)
+
+    def begin(
+        self, path: str, body: Mapping[str, Any], *, streamed: bool = True
+    ) -> Response | None:
+        """The response to ``body``, of which nothing has come yet; None without a kept connection.
+
+        Raises:
+            RequestError: the body is no JSON text.
+        """
+        return self._pool.begin(path, _text_of(body), streamed=streamed)
+
+    async def checked(self, response: Response) -> Response:
+        """The response, if its status is 200. Raises as ``post`` does."""
+        await response.head()
         if response.status != 200:
             raw = await response.read(MAX_ERROR_BYTES)
             raise refusal(self.name, response.status, response.headers, raw)
@@ -94,6 +105,13 @@ class Endpoint:
         return decode_object(await response.read(most_bytes), self.name)
 
 
+def _text_of(body: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, UnicodeEncodeError) as error:  # half of an emoji, for one
+        raise RequestError(f"the request is no JSON text ({error})") from error
+
+
 class EventSplitter:
     """Cuts a body into its server-sent events, however its bytes arrive.
 
@@ -106,6 +124,10 @@ class EventSplitter:
         self._rest = bytearray()
         self._seen = 0  # bytes of the rest without an end in them: they are searched but once
         self._begun = False
+
+    def is_whole(self, chunk: bytes) -> bool:
+        """Whether a piece of the body is one or more events as ``feed`` would give them."""
+        return self._begun and not self._rest and chunk.endswith(b"\n\n") and b"\r" not in chunk
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that this piece of the body completes, each with its blank line.

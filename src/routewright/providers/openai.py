@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from routewright.config import Secret, Timeouts
 from routewright.errors import UpstreamError
+from routewright.providers.begun import BegunCall
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import MAX_BODY_BYTES, Endpoint, event_data
 from routewright.providers.native import (
@@ -62,6 +64,16 @@ class OpenAIProvider:
         answer = await self._endpoint.post_whole(path, wanted, idempotency_key=idempotency_key)
         return whole_answer(self.name, model, body, answer, latency_s=time.monotonic() - started)
 
+    def begin(self, model: Model, body: JsonObject, *, cache_prefix: int = 0) -> BegunCall | None:
+        """Ask on a connection that is at hand; see ``protocols.BeginningProvider``."""
+        started = time.monotonic()
+        path, wanted = self._request(model, {**body, "stream": False}, cache_prefix)
+        response = self._endpoint.begin(path, wanted, streamed=False)
+        if response is None:
+            return None
+        again = partial(self.complete, model, body, cache_prefix=cache_prefix)
+        return BegunCall(self._endpoint, model, body, response, again, started)
+
     async def stream(
         self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
     ) -> HttpStream:
@@ -70,7 +82,7 @@ class OpenAIProvider:
         path, wanted = self._request(model, {**body, "stream": True}, cache_prefix)
         response = await self._endpoint.post(path, wanted, idempotency_key=idempotency_key)
         reader = _AsTheyAre(self.name, ends_in_done=self.preset.ends_in_done)
-        return HttpStream(response, self.name, reader, model, started)
+        return HttpStream(response, self.name, reader, model, started, skips=reader.skips)
 
     async def complete_native(
         self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
@@ -129,6 +141,14 @@ class _AsTheyAre:
         self._name = name
         self._has_reason = False
         self._ends_in_done = ends_in_done
+
+    def skips(self, events: bytes) -> bool:
+        """Whether there is nothing in them that can matter; see ``HttpStream``."""
+        if b'"usage"' in events and events.count(b'"usage"') != events.count(b'"usage":null'):
+            return False
+        if b'"error"' in events or b"[DONE]" in events:
+            return False
+        return self._ends_in_done or b'"finish_reason"' not in events
 
     def read(self, event: bytes) -> Sequence[bytes]:
         # Only events that can matter are looked into: a stream is mostly words.

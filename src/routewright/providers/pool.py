@@ -76,7 +76,7 @@ class Pool:
             UpstreamError: nobody answered; ``maybe_paid`` where the request was sent.
         """
         more = "".join(_header(self._name, key, value) for key, value in headers.items())
-        head = b"%b%bcontent-length: %d\r\n\r\n" % (self._head(path), more.encode(), len(payload))
+        head = _sized(self._head(path) + more.encode(), payload)
         kept = self._take()
         if kept is not None:
             try:
@@ -85,6 +85,11 @@ class Pool:
                 SENDS.set(SENDS.get() + 1)
         fresh = await self._connect()
         return await fresh.ask(head, payload, streamed=streamed)
+
+    def begin(self, path: str, payload: bytes, *, streamed: bool) -> Response | None:
+        """Send a body on a kept connection, without waiting; None where there is none."""
+        kept = self._take()
+        return kept and kept.send(_sized(self._head(path), payload), payload, streamed=streamed)
 
     async def aclose(self) -> None:
         """Close every connection; safe to call twice."""
@@ -168,6 +173,10 @@ def _trust() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _sized(head: bytes, payload: bytes) -> bytes:
+    return b"%bcontent-length: %d\r\n\r\n" % (head, len(payload))
 
 
 def _header(name: str, key: str, value: str) -> str:

@@ -50,11 +50,25 @@ class Response:
         self._pourer: Callable[[bytes], bool] | None = None  # takes pieces as they come
         self._enough = False  # it wants no more for now
         self._most = 0  # bytes that may wait before the reader is woken
+        self._told: Callable[[], None] | None = None  # hears of the end; nobody waits meanwhile
 
     async def head(self) -> None:
         """Wait for status and headers. Raises as ``read`` does."""
         while not self.begun:
             await self._wait()
+
+    def tell(self, told: Callable[[], None], most_bytes: int) -> None:
+        """Have ``told`` called once, when the answer has ended or is larger than that.
+
+        It must not raise. Whatever the answer is then, it can still be read as any other.
+        """
+        self._told, self._most = told, most_bytes
+
+    def whole(self) -> bytes | None:
+        """The body of an answer that has ended well and was not read; None of any other."""
+        if self._source is not None or self._failure is not None or self._size > self._most:
+            return None
+        return self._take()
 
     async def read(self, most_bytes: int) -> bytes:
         """All of the body that is left.
@@ -139,6 +153,10 @@ class Response:
     def wake(self) -> None:
         """The connection's: it has given what it has got so far."""
         waiter = self._waiter
+        if self._told is not None and (self._source is None or self._size > self._most):
+            told, self._told = self._told, None
+            told()
+            return
         if self._pourer is not None and self._size and waiter is not None and not waiter.done():
             try:
                 self._enough = not self._pourer(self._take())

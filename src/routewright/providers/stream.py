@@ -43,7 +43,10 @@ class EventReader(Protocol):
 
 
 class HttpStream:
-    """The events of one answer over HTTP; usage and cost once they have passed."""
+    """The events of one answer over HTTP; usage and cost once they have passed.
+
+    ``skips`` tells of whole events whether the reader would pass them on and learn nothing.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class HttpStream:
         reader: EventReader,
         model: Model,
         started: float,
+        *,
+        skips: Callable[[bytes], bool] = lambda _: False,
     ) -> None:
         self.usage: Usage | None = None
         self.cost_usd: float | None = None
@@ -60,6 +65,7 @@ class HttpStream:
         self._reader = reader
         self._model = model
         self._splitter = EventSplitter(name)
+        self._skips = skips
         self._told: deque[bytes] = deque()  # events that nobody has taken yet
         self._over = False  # nothing follows them
         self._failure: UpstreamError | None = None
@@ -85,8 +91,12 @@ class HttpStream:
             self._understand(chunk)
         return self._told.popleft()
 
-    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+    async def pour(
+        self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
+    ) -> bool:
         """Give ``take`` every event in the step in which it comes, as long as it says True.
+
+        ``plain`` is given those that ``skips`` tells of in its place, and may get several at once.
 
         Returns:
             Whether the stream is over; False where ``take`` wants no more now.
@@ -96,6 +106,8 @@ class HttpStream:
         """
 
         def hear(chunk: bytes) -> bool:
+            if plain is not None and self._splitter.is_whole(chunk) and self._skips(chunk):
+                return plain(chunk)
             self._understand(chunk)
             return self._tell(take) and not self._over
 

@@ -13,14 +13,21 @@
 #define WIDE
 #endif
 
+/* A piece where it is looked for, so that few cache lines are: most pieces fit. */
+typedef struct {
+    int32_t row;     /* + 1, or 0 where there is none */
+    uint8_t size;
+    char begin[11];
+} Slot;
+
 /* A static embedding's table. */
 typedef struct {
     const char *text;       /* the vocabulary's pieces, end to end */
     const int64_t *ends;    /* where each of them ends */
-    const int32_t *slots;   /* open addressing: a piece's row + 1, or 0 */
+    const Slot *slots;      /* open addressing */
     int64_t mask;           /* slots - 1 */
     int64_t longest;        /* characters of a piece */
-    const uint8_t *codes;   /* (rows, width), 8 is nought */
+    const uint8_t *codes;   /* (rows, width / 2), two in a byte, 8 is nought */
     const float *scales;    /* (rows,) */
     const int32_t *signs;   /* a row for each of 128 characters, or -1 */
 } Table;

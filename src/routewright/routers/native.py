@@ -36,12 +36,15 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, Any]
-"""Fields of C's ``Stack`` and ``Table`` by name: arrays for pointers, numbers for the rest."""
+"""Fields of C's structures by name: arrays for pointers, None for null, numbers for the rest."""
 
 LIBRARY = Path(__file__).with_name("_native.so")
 OFF_ENV = "ROUTEWRIGHT_NATIVE"
 MOST_CHARS = 8_000
-_VERSION = 2
+_VERSION = 3
+_SLOT_BYTES = 16
+_CODED = ("first", "second", "places")  # the large matrices
+_MOST_CODE = 32_767
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
 _TRIED = (
     "What is 17 * 3? Answer with the number only.",
@@ -57,14 +60,14 @@ def _pointer(kind: Any) -> Any:
 
 
 _F32, _F64, _U8 = (_pointer(kind) for kind in (ctypes.c_float, ctypes.c_double, ctypes.c_uint8))
-_I32, _I64 = _pointer(ctypes.c_int32), _pointer(ctypes.c_int64)
+_I16, _I32, _I64 = (_pointer(kind) for kind in (ctypes.c_int16, ctypes.c_int32, ctypes.c_int64))
 
 
 class _Table(ctypes.Structure):
     _fields_ = [  # as ctypes wants it
         ("text", _U8),
         ("ends", _I64),
-        ("slots", _I32),
+        ("slots", _U8),
         ("mask", ctypes.c_int64),
         ("longest", ctypes.c_int64),
         ("codes", _U8),
@@ -82,6 +85,13 @@ class _Words(ctypes.Structure):
     ]
 
 
+class _Coded(ctypes.Structure):
+    _fields_ = [  # as ctypes wants it
+        ("codes", _I16),
+        ("scales", _F32),
+    ]
+
+
 class _Stack(ctypes.Structure):
     _fields_ = [
         ("table", _Table),
@@ -94,8 +104,9 @@ class _Stack(ctypes.Structure):
         ("scale", _F64),
         ("reach", ctypes.c_double),
         *((name, _F64) for name in ("linear", "linear_at_0", "mu", "profiles")),
-        *((name, _F32) for name in ("first", "first_bias", "second", "second_bias")),
-        *((name, _F32) for name in ("third", "third_bias", "places")),
+        *((name, _Coded) for name in ("first", "second", "places")),
+        ("exact_places", _F32),
+        *((name, _F32) for name in ("third", "first_bias", "second_bias", "third_bias")),
         *((name, _F64) for name in ("near_weights", "near_at_0")),
         ("near_width", ctypes.c_double),
         ("weights", _F64),
@@ -114,6 +125,7 @@ _KINDS = {
     _F32: np.float32,
     _F64: np.float64,
     _U8: np.uint8,
+    _I16: np.int16,
     _I32: np.int32,
     _I64: np.int64,
 }
@@ -139,7 +151,7 @@ def library() -> Any:
     text = (ctypes.c_char_p, ctypes.c_int64)
     found.features.argtypes = (*text, _F64)
     found.text_rows.argtypes = (_pointer(_Table), *text, _I32)
-    found.list_pieces.argtypes = (_pointer(_Table), _I32, ctypes.c_int64)
+    found.list_pieces.argtypes = (_pointer(_Table), _U8, ctypes.c_int64)
     found.list_pieces.restype = None
     found.expected.argtypes = (_pointer(_Stack), *text, ctypes.c_double, _F64)
     three = (ctypes.c_double,) * 3
@@ -155,8 +167,8 @@ class Vocabulary:
     def __init__(self, table: TableParts) -> None:
         listed = table.pieces.split(b"\n")
         ends = np.cumsum([len(piece) for piece in listed], dtype=np.int64)
-        count = 1 << (2 * len(listed)).bit_length()
-        slots = np.zeros(count, dtype=np.int32)
+        count = 1 << (len(listed) * 3 // 2).bit_length()
+        slots = np.zeros(count * _SLOT_BYTES, dtype=np.uint8)
         self.rows = len(listed)
         self.fields: Arrays = {
             "text": np.frombuffer(b"".join(listed), dtype=np.uint8),
@@ -169,7 +181,7 @@ class Vocabulary:
             "signs": table.signs,
         }
         self.struct, self._held = _filled(_Table, self.fields)
-        library().list_pieces(ctypes.byref(self.struct), slots.ctypes.data_as(_I32), len(listed))
+        library().list_pieces(ctypes.byref(self.struct), slots.ctypes.data_as(_U8), len(listed))
 
     def text_rows(self, text: str) -> list[int]:
         """Rows of an ASCII text's pieces and signs, in order."""
@@ -204,8 +216,10 @@ class Compiled:
         self._models = int(fields["models"])
         parts = _parts(encoder)
         self._reads = parts is not None
-        self._parts = parts or _NOTHING  # holds what its own structures point at
-        self._struct, self._held = _filled(_Stack, fields | self._parts)
+        coded = {name: _coded(fields[name]) for name in _CODED}
+        self._parts = parts or _NOTHING, coded  # hold what their structures point at
+        made = {name: struct for name, (struct, _) in coded.items()}
+        self._struct, self._held = _filled(_Stack, fields | self._parts[0] | made)
         self._at = ctypes.byref(self._struct)
         self._room: Any = ctypes.c_double * (2 * self._models)
         self._expected: Callable[..., int] = library().expected
@@ -276,6 +290,14 @@ def _parts(encoder: Encoder | None) -> Arrays | None:
     return found
 
 
+def _coded(matrix: NDArray[np.float32]) -> tuple[Any, list[NDArray[Any]]]:
+    """A matrix (..., columns) as C's ``Coded``: rows of 16-bit numbers by a scale each."""
+    rows = np.asarray(matrix, dtype=np.float64).reshape(-1, matrix.shape[-1])
+    scales = np.abs(rows).max(axis=1) / _MOST_CODE
+    codes = np.rint(rows / np.where(scales > 0, scales, 1.0)[:, None])
+    return _filled(_Coded, {"codes": codes, "scales": scales})
+
+
 def _limit(prompt: Prompt) -> float:
     return math.inf if prompt.max_tokens is None else float(prompt.max_tokens)
 
@@ -313,6 +335,7 @@ def laid_out(router: StackRouter) -> Arrays | None:
         "third": third,
         "third_bias": third_bias,
         "places": members.kernel.landmarks.T,
+        "exact_places": members.kernel.landmarks.T if router.gate_[1] > router.gate_[0] else None,
         "near_weights": members.kernel.weights,
         "near_at_0": members.kernel.intercept,
         "near_width": members.kernel.width,
@@ -362,6 +385,8 @@ def _filled(kind: Any, fields: Arrays) -> tuple[Any, list[NDArray[Any]]]:
     held: list[NDArray[Any]] = []
     for name, given in kind._fields_:
         value: Any = fields[name]
+        if value is None:
+            continue
         if given in _KINDS:
             array = np.ascontiguousarray(value, dtype=_KINDS[given])
             held.append(array)

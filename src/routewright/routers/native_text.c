@@ -10,7 +10,8 @@
 #include "native.h"
 
 #define LONGEST 100 /* characters of a word that has pieces */
-#define BLOCK 64 /* numbers, a cache line of codes */
+#define MARK 2      /* before a piece that does not begin a word */
+#define BLOCK 32 /* bytes, half a cache line: twice as many numbers */
 #define AHEAD 8
 
 static uint32_t hash_of(uint32_t seed, const char *s, int64_t n) {
@@ -228,42 +229,45 @@ int64_t features(const char *text, int64_t n, double *out) {
 
 /* ---- the static embedding ---- */
 
+static int is_in(const Table *table, const Slot *slot, const char *s, int64_t size) {
+    if (slot->size != size) return 0;
+    if (size <= (int64_t)sizeof slot->begin) return !memcmp(slot->begin, s, (size_t)size);
+    return !memcmp(table->text + (table->ends[slot->row - 1] - size), s, (size_t)size);
+}
+
 /* Fill the slots (mask + 1 of them, noughts) with the rows of the pieces. */
-void list_pieces(Table *table, int32_t *slots, int64_t rows) {
+void list_pieces(Table *table, Slot *slots, int64_t rows) {
     for (int64_t row = 0, start = 0; row < rows; start = table->ends[row++]) {
         const char *s = table->text + start;
         int64_t size = table->ends[row] - start;
-        int64_t slot = hash_of(EMPTY_HASH, s, size) & table->mask;
-        while (slots[slot]) {
-            int64_t other = slots[slot] - 1, from = other ? table->ends[other - 1] : 0;
-            if (table->ends[other] - from == size && !memcmp(table->text + from, s, (size_t)size)) break;
-            slot = (slot + 1) & table->mask;
-        }
-        slots[slot] = (int32_t)(row + 1);
+        int64_t at = hash_of(EMPTY_HASH, s, size) & table->mask;
+        while (slots[at].row && !is_in(table, slots + at, s, size)) at = (at + 1) & table->mask;
+        slots[at].row = (int32_t)(row + 1);
+        slots[at].size = (uint8_t)size;
+        memcpy(slots[at].begin, s, (size_t)size < sizeof slots[at].begin ? (size_t)size : sizeof slots[at].begin);
     }
 }
 
-static int32_t row_of(const Table *table, const char *mark, const char *s, int64_t size) {
-    int64_t marked = (int64_t)strlen(mark);
-    int64_t slot = hash_of(hash_of(EMPTY_HASH, mark, marked), s, size) & table->mask;
-    for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
-        int64_t row = table->slots[slot] - 1, from = row ? table->ends[row - 1] : 0;
-        if (table->ends[row] - from == marked + size && !memcmp(table->text + from, mark, (size_t)marked) &&
-            !memcmp(table->text + from + marked, s, (size_t)size))
-            return (int32_t)row;
-    }
+static int32_t row_of(const Table *table, const char *s, int64_t size) {
+    int64_t at = hash_of(EMPTY_HASH, s, size) & table->mask;
+    for (; table->slots[at].row; at = (at + 1) & table->mask)
+        if (is_in(table, table->slots + at, s, size)) return table->slots[at].row - 1;
     return -1;
 }
 
-/* encoders/wordpiece.py: rows of a word's pieces; none where a part of it is in no piece. */
-static int64_t pieces(const Table *table, const char *word, int64_t size, int32_t *rows) {
+/* encoders/wordpiece.py: rows of a word's pieces; none where a part of it is in no piece. Before the
+ * word there is room for the mark of a piece that does not begin it. */
+static int64_t pieces(const Table *table, char *word, int64_t size, int32_t *rows) {
     int64_t count = 0, start = 0;
     if (size > LONGEST) return 0;
     while (start < size) {
-        const char *mark = start ? "##" : "";
-        int64_t end = size - start > table->longest ? start + table->longest : size;
+        int64_t begin = start ? start - MARK : 0, end = begin + table->longest;
+        char before[MARK] = {0};
         int32_t row = -1;
-        for (; end > start && (row = row_of(table, mark, word + start, end - start)) < 0; end--) {}
+        if (end > size) end = size;
+        if (start) memcpy(before, word + begin, MARK), memset(word + begin, '#', MARK);
+        for (; end > start && (row = row_of(table, word + begin, end - begin)) < 0; end--) {}
+        if (start) memcpy(word + begin, before, MARK);
         if (row < 0) return 0;
         rows[count++] = row;
         start = end;
@@ -274,11 +278,12 @@ static int64_t pieces(const Table *table, const char *word, int64_t size, int32_
 int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows) {
     if (n < 0 || n > MOST) return -1;
     int64_t count = 0;
-    char word[LONGEST + 1];
+    char room[MARK + LONGEST + 1], *word = room + MARK;
     for (int64_t at = 0; at < n;) {
         unsigned char c = (unsigned char)text[at];
         if (c == '_') {
-            count += pieces(table, "_", 1, rows + count);
+            *word = '_';
+            count += pieces(table, word, 1, rows + count);
             at++;
         } else if (is_word(c)) {
             int64_t size = 0;
@@ -296,18 +301,25 @@ int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows
 /* In blocks that stay in registers; the rows lie far apart, so they are called for in advance. */
 WIDE void sum_codes(const Table *table, int64_t width, const int32_t *rows, int64_t count,
                            float *restrict out) {
-    for (int64_t from = 0; from < width; from += BLOCK) {
-        int64_t size = width - from < BLOCK ? width - from : BLOCK;
-        float sum[BLOCK] = {0.0f};
+    int64_t bytes = width / 2;
+    for (int64_t from = 0; from < bytes; from += BLOCK) {
+        int64_t size = bytes - from < BLOCK ? bytes - from : BLOCK;
+        float even[BLOCK] = {0.0f}, odd[BLOCK] = {0.0f};
         for (int64_t i = 0; i < count; i++) {
-            const uint8_t *code = table->codes + (int64_t)rows[i] * width + from;
+            const uint8_t *code = table->codes + (int64_t)rows[i] * bytes + from;
             float scale = table->scales[rows[i]];
-            if (i + AHEAD < count) __builtin_prefetch(table->codes + (int64_t)rows[i + AHEAD] * width + from);
+            if (i + AHEAD < count) __builtin_prefetch(table->codes + (int64_t)rows[i + AHEAD] * bytes + from);
             if (size == BLOCK)
-                for (int j = 0; j < BLOCK; j++) sum[j] += scale * (float)((int)code[j] - 8);
+                for (int j = 0; j < BLOCK; j++) {
+                    even[j] += scale * (float)((int)(code[j] >> 4) - 8);
+                    odd[j] += scale * (float)((int)(code[j] & 15) - 8);
+                }
             else
-                for (int j = 0; j < (int)size; j++) sum[j] += scale * (float)((int)code[j] - 8);
+                for (int j = 0; j < (int)size; j++) {
+                    even[j] += scale * (float)((int)(code[j] >> 4) - 8);
+                    odd[j] += scale * (float)((int)(code[j] & 15) - 8);
+                }
         }
-        memcpy(out + from, sum, (size_t)size * sizeof(float));
+        for (int j = 0; j < (int)size; j++) out[2 * (from + j)] = even[j], out[2 * (from + j) + 1] = odd[j];
     }
 }

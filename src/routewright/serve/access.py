@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from routewright.config import Secret, Settings
 from routewright.errors import AuthError, ConfigError, HostError, UnavailableError
+from routewright.serve.heads import remembered
 from routewright.serve.keyring import Keyring
 from routewright.serve.routes import Access
 from routewright.state.api_key import ApiKey, digest_of
@@ -74,6 +75,11 @@ class Guard:
                 "let everybody ask"
             )
 
+    @property
+    def settled(self) -> bool:
+        """Whether ``settle`` has nothing to wait for."""
+        return self.keyring is None or self.keyring.settled
+
     async def settle(self, access: Access) -> None:
         """Wait for the keys of a gateway that is starting, where the route asks for one."""
         if self.keyring is not None and access != "open":
@@ -89,7 +95,7 @@ class Guard:
         """
         if access == "open":
             return None
-        given, host, several = _credentials(scope)
+        given, host, several = remembered(scope, "credentials", _credentials)
         self._check_host(host)
         if several:
             raise AuthError

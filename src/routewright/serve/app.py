@@ -20,9 +20,12 @@ from routewright.errors import (
     RoutewrightError,
     UnknownModelError,
 )
+from routewright.protocols import Begun
 from routewright.serve.admin import Admin
-from routewright.serve.arrival import ARRIVAL, Arrival
+from routewright.serve.arrival import ARRIVAL, Arrival, arrival_of
+from routewright.serve.at_once import AtOnce
 from routewright.serve.bounds import refuse_routing
+from routewright.serve.call import Call
 from routewright.serve.counting import count_tokens
 from routewright.serve.dialects import (
     CHAT,
@@ -34,10 +37,18 @@ from routewright.serve.dialects import (
     forwarded,
     is_anthropic,
 )
+from routewright.serve.dialects.writing import Passing
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
 from routewright.serve.http import WRITE
-from routewright.serve.inbound import BodyError, ClientGoneError, read_body, unless_gone
+from routewright.serve.inbound import (
+    BEGUN,
+    KEY,
+    BodyError,
+    ClientGoneError,
+    read_body,
+    unless_gone,
+)
 from routewright.serve.listing import embedding_model, entry, listing, may_see
 from routewright.serve.metrics import CONTENT_TYPE
 from routewright.serve.openapi import document
@@ -47,6 +58,7 @@ from routewright.serve.replies import (
     send_bytes,
     send_error,
     send_json,
+    told_headers,
 )
 from routewright.serve.routes import TABLE, RouteSpec
 from routewright.serve.stream import RelayedStream
@@ -62,12 +74,10 @@ _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control
 
 _NOTHING_YET: Message = {"type": "http.response.body", "body": b"", "more_body": True}
 
-KEY = "routewright.key"  # in a request's scope: the key that it came with, None without keys
-
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> Starlette:
+def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> App:
     """The ASGI application; starting and closing the gateway is the caller's business."""
     surface = _Surface(gateway, body_timeout_s)
     admin = Admin(gateway, surface.body)
@@ -77,7 +87,7 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
         )
         for spec in TABLE
     ]
-    app = _App(
+    app = App(
         routes=[
             Route(spec.path, endpoint, methods=[spec.method])
             for spec, endpoint in zip(TABLE, endpoints, strict=True)
@@ -89,16 +99,20 @@ def create_app(gateway: Gateway, *, body_timeout_s: float = BODY_TIMEOUT_S) -> S
         for spec, endpoint in zip(TABLE, endpoints, strict=True)
         if "{" not in spec.path
     }
+    chat = next(e for spec, e in zip(TABLE, endpoints, strict=True) if spec.handler == "chat")
+    app.at_once = AtOnce(gateway, chat.spec.path, chat.admit_now)
     app.router.redirect_slashes = False  # a redirect would be built from the Host header
     return app
 
 
-class _App(Starlette):
+class App(Starlette):
     """Asks the endpoint of a plain path without the router and the middleware in between."""
 
     direct: Mapping[tuple[str, str], Handler]
+    at_once: AtOnce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         endpoint = self.direct.get((scope["method"], scope["path"]))
         if endpoint is None:
             await super().__call__(scope, receive, send)
@@ -110,23 +124,25 @@ class _Endpoint:
     """A plain ASGI endpoint; whatever goes wrong becomes an error object of its dialect."""
 
     def __init__(self, spec: RouteSpec, handler: Handler, gateway: Gateway) -> None:
-        self._spec = spec
+        self.spec = spec
         self._handler = handler
         self._gateway = gateway
         self._guard = gateway.guard
         self._quota = gateway.quota
         self._watches: Sequence[Watch] = gateway.watches
+        self._arrival = Arrival(spec.path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ARRIVAL.set(_arrival(self._spec.path, scope))
-        dialect = MESSAGES if self._spec.dialect == "messages" or is_anthropic(scope) else CHAT
+        ARRIVAL.set(arrival_of(self._arrival, scope))
+        dialect = MESSAGES if self.spec.dialect == "messages" or is_anthropic(scope) else CHAT
         unread = scope["method"] != "GET"
         try:
-            self._check_port(scope)
-            await self._guard.settle(self._spec.access)
-            scope[KEY] = self._guard.admit(self._spec.access, scope)
-            if scope[KEY] is not None and self._quota is not None:
-                send = _telling(send, await self._quota.admit(scope[KEY]))
+            if BEGUN not in scope:
+                self._check_port(scope)
+                await self._guard.settle(self.spec.access)
+                scope[KEY] = self._guard.admit(self.spec.access, scope)
+                if scope[KEY] is not None and self._quota is not None:
+                    send = _telling(send, await self._quota.admit(scope[KEY]))
             unread = False
             await self._handler(scope, receive, send)
         except ClientGoneError:
@@ -146,9 +162,21 @@ class _Endpoint:
             error = RoutewrightError("the gateway failed; see its log")
             await send_error(send, error, shape=dialect.error)
 
+    def admit_now(self, scope: Scope) -> bool:
+        """Whether a request may go on to its handler without waiting; its key is noted.
+
+        Raises:
+            RoutewrightError: it may not go on at all.
+        """
+        if not self._guard.settled:
+            return False
+        self._check_port(scope)
+        key = scope[KEY] = self._guard.admit(self.spec.access, scope)
+        return key is None or not key.terms.counted
+
     def _check_port(self, scope: Scope) -> None:
         """With a port of their own, the operator's routes are there alone, and alone there."""
-        own, access = self._gateway.admin_at, self._spec.access
+        own, access = self._gateway.admin_at, self.spec.access
         if own is None or access == "open":
             return
         if (scope["server"][1] == own) != (access in ("admin", "watch")):
@@ -157,17 +185,7 @@ class _Endpoint:
 
     def _refused(self, code: str) -> None:
         for watch in self._watches:
-            watch.refused(self._spec.path, code)
-
-
-def _arrival(route: str, scope: Scope) -> Arrival:
-    traceparent = tracestate = b""
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            traceparent = value
-        elif name == b"tracestate":
-            tracestate = value
-    return Arrival(route, traceparent.decode("latin-1"), tracestate.decode("latin-1"))
+            watch.refused(self.spec.path, code)
 
 
 def _telling(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
@@ -191,6 +209,10 @@ class _Surface:
         self._body_timeout_s = body_timeout_s
 
     async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if BEGUN in scope:
+            call, begun = scope[BEGUN]
+            await unless_gone(self._reply(CHAT, call, begun, scope, send), scope)
+            return
         await self._ask(CHAT, scope, receive, send)
 
     async def messages(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -284,14 +306,18 @@ class _Surface:
     ) -> None:
         key: ApiKey | None = scope[KEY]
         call = await self._relay.begin(request, key)
+        await self._reply(dialect, call, None, scope, send)
+
+    async def _reply(
+        self, dialect: Dialect, call: Call, begun: Begun | None, scope: Scope, send: Send
+    ) -> None:
         try:
-            if request.stream:
+            if call.request.stream:
                 stream = await self._relay.stream(call)
                 reply = _send_stream(scope, send, stream, dialect.writer(call))
             else:
-                answer = await self._relay.complete(call)
-                cost_usd: float = answer["routewright"]["cost_usd"]
-                headers = decision_headers(call, cost_usd=cost_usd)
+                answer = await self._relay.complete(call, begun)
+                headers = told_headers(call, answer)
                 reply = send_json(send, 200, dialect.whole(call, answer), headers)
         except RoutewrightError as error:
             reply = send_error(send, error, decision_headers(call), dialect.error)
@@ -308,12 +334,14 @@ async def _send_stream(scope: Scope, send: Send, stream: RelayedStream, writer: 
     def tell(event: bytes) -> bool:
         return write(writer.event(event))
 
+    plain = write if isinstance(writer, Passing) and not stream.call.native else None
+
     try:
         await send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
         try:
             # An upstream is late by its own times: this is for a client that does not read.
             async with asyncio.timeout(stream.call.remaining_s + READ_S):
-                while not await stream.pour(tell):
+                while not await stream.pour(tell, plain):
                     await send(_NOTHING_YET)  # when the client has taken what was written
         except TimeoutError:
             logger.warning("decision %s: the client does not read", stream.call.decision.id)

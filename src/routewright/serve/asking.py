@@ -19,7 +19,7 @@ async def ask_whole(call: Call, provider: Provider, model: Model) -> NativeAnswe
     if native is not None and isinstance(provider, NativeProvider):
         headers = dict(native.headers)
         return await provider.complete_native(native.dialect, model, native.body, headers)
-    return await provider.complete(model, call.request.body, cache_prefix=_prefix(call, model))
+    return await provider.complete(model, call.request.body, cache_prefix=prefix(call, model))
 
 
 async def ask_stream(
@@ -31,7 +31,7 @@ async def ask_stream(
         headers = dict(native.headers)
         stream = await provider.stream_native(native.dialect, model, native.body, headers)
     else:
-        stream = await provider.stream(model, call.request.body, cache_prefix=_prefix(call, model))
+        stream = await provider.stream(model, call.request.body, cache_prefix=prefix(call, model))
     try:
         events = aiter(stream)
         return stream, events, await anext(events)
@@ -43,7 +43,7 @@ async def ask_stream(
         raise
 
 
-def _prefix(call: Call, model: Model) -> int:
+def prefix(call: Call, model: Model) -> int:
     """How many messages the model's provider is asked to keep in its cache; noted in the call."""
     call.prefix = 0
     if model.name in call.generation.decider.marks:

@@ -36,7 +36,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     sent: int = 1
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """One request on its way from decision to outcome."""
 

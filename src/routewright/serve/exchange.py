@@ -48,6 +48,12 @@ class Exchange:
         self._begun = self._done = False
         self._left: int | None = None  # bytes of the answer to come; None where it is chunked
 
+    @property
+    def scope(self) -> Scope:
+        """The request, of an exchange that has not begun."""
+        assert self._scope is not None  # noqa: S101
+        return self._scope
+
     def begin(self) -> None:
         """Run the application."""
         scope, self._scope = self._scope, None
@@ -70,7 +76,20 @@ class Exchange:
     def leave(self) -> None:
         """The client has left."""
         self._gone = True
+        self._scope = None
         self._wake()
+
+    @property
+    def body(self) -> bytes:
+        """What of the body is here and was not read; it can still be."""
+        if len(self._body) > 1:
+            self._body = [b"".join(self._body)]
+        return self._body[0] if self._body else b""
+
+    @property
+    def arrived_whole(self) -> bool:
+        """Whether nothing more of the body will come."""
+        return not self._more
 
     def arrived(self) -> bytes | None:
         """The whole body, if it has come unasked and nobody has read any of it."""
@@ -116,11 +135,27 @@ class Exchange:
             self._wake()
             self._connection.answered(self)
 
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer a request that no application runs for."""
+        self._scope = None
+        if not self._gone:
+            self._connection.transport.write(self._started(status, headers) + body)
+            self._done = True
+            self._connection.answered(self)
+
+    def fail(self) -> None:
+        """Answer that there will be no answer, and close."""
+        self.answer(_FAILED["status"], _FAILED["headers"], b"")
+
     def write(self, body: bytes) -> bool:
         """Write a piece of an answer whose head was sent; whether the client takes more."""
         if not self._gone:
             head, self._head = self._head, b""
-            self._connection.transport.write(head + self._framed(body, more=True))
+            if self._left is None and not self._bodiless and body:  # as nearly always
+                framed = b"%b%x\r\n%b\r\n" % (head, len(body), body)
+            else:
+                framed = head + self._framed(body, more=True)
+            self._connection.transport.write(framed)
         return self._connection.writable is None
 
     def _started(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:

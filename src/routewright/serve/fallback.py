@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -28,7 +28,7 @@ from routewright.errors import (
     UpstreamTimeoutError,
     WeightsError,
 )
-from routewright.protocols import Provider
+from routewright.protocols import BeginningProvider, Begun, Provider
 from routewright.providers.taken import SENDS
 from routewright.serve.call import Attempt, Call
 from routewright.serve.health import WHOLE_ACCOUNT, Health, Pause, Target
@@ -39,6 +39,17 @@ logger = logging.getLogger(__name__)
 
 MOST_FALLBACKS = 2
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Sent(Protocol[T_co]):
+    """A call of the chosen model that was sent already, since ``started``."""
+
+    started: float
+
+    async def complete(self) -> T_co:
+        """What it gives; raises as any other call."""
+        ...
 
 
 class Fallbacks:
@@ -75,13 +86,48 @@ class Fallbacks:
             for name, model in pool.items()
         }
         self._budget = budget
+        # Told once: what a protocol is an instance of takes longer to tell than the rest.
+        self._begin = {
+            name: provider.begin
+            for name, model in pool.items()
+            if isinstance(provider := providers.get(model.provider), BeginningProvider)
+            and model.provider not in turns.gates
+        }
 
     def target(self, name: str) -> Target:
         """What the health of a model of the pool is kept under."""
         return self._targets[name]
 
-    async def first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
+    def begin(self, call: Call, cache_prefix: int) -> Begun | None:
+        """Send the request to the chosen model, where nothing has to be waited for before that.
+
+        What is sent is for ``answered`` or ``first`` to end.
+        """
+        name = call.decision.model
+        begin, target = self._begin.get(name), self._targets[name]
+        if begin is None or self.health.pause(target) is not None:
+            return None
+        begun = begin(self._pool[name], call.request.body, cache_prefix=cache_prefix)
+        if begun is not None:
+            self._budget.earn()
+            self.health.admit(target)
+        return begun
+
+    def answered(self, call: Call, begun: Begun, *, cancelled: bool = False) -> None:
+        """What ``begin`` has sent was answered, or was ended here because the client left."""
+        outcome = "cancelled" if cancelled else "ok"
+        took_s = time.monotonic() - begun.started
+        call.attempts.append(Attempt(call.decision.model, outcome, took_s))
+
+    async def first(
+        self,
+        call: Call,
+        ask: Callable[[Provider, Model], Awaitable[T]],
+        begun: Sent[T] | None = None,
+    ) -> T:
         """What the first candidate that does not fail gives.
+
+        ``begun`` is the call of the chosen one, where it was sent already.
 
         Raises:
             CoolingError: every candidate cools.
@@ -89,10 +135,11 @@ class Fallbacks:
             UpstreamError: those that were asked failed; the last error is told.
             RequestError: an upstream refused the request itself.
         """
-        self._budget.earn()
+        if begun is None:
+            self._budget.earn()
         try:
             async with asyncio.timeout(call.remaining_s):
-                return await self._first(call, ask)
+                return await self._first(call, ask, begun)
         except TimeoutError as error:
             late = f"{call.model}: no answer in {self.total_s:g} s, all fallbacks included"
             if call.attempts and call.attempts[-1].outcome == "cancelled":
@@ -101,30 +148,28 @@ class Fallbacks:
                 self.health.failed(self.target(last.model))
             raise UpstreamTimeoutError(late) from error
 
-    async def _first(self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]]) -> T:
+    async def _first(
+        self, call: Call, ask: Callable[[Provider, Model], Awaitable[T]], begun: Sent[T] | None
+    ) -> T:
         names = [call.decision.model, *call.decision.fallbacks]
         failure: RoutewrightError | None = None
         while names and len(call.attempts) <= MOST_FALLBACKS:
             name = names.pop(0)
-            pause = self.health.pause(self.target(name))
-            if pause is not None:
-                call.skipped[name] = pause.why
-                continue
+            sent, begun = begun, None
+            if sent is None:
+                if why := await self._kept_from(call, name):
+                    call.skipped[name] = why
+                    continue
+                if failure is not None and not (_is_free(failure) or self._budget.spend()):
+                    logger.warning("decision %s: the retry budget is spent", call.decision.id)
+                    call.end_turn()
+                    break
+                if pause := self.health.admit(self.target(name)):  # it may have had to wait
+                    call.skipped[name] = pause.why
+                    call.end_turn()
+                    continue
             try:
-                call.turn = await self.turns.enter(self._pool[name].provider)
-            except OverloadedError:
-                call.skipped[name] = "full"
-                continue
-            if failure is not None and not (_is_free(failure) or self._budget.spend()):
-                logger.warning("decision %s: the retry budget is spent", call.decision.id)
-                call.end_turn()
-                break
-            if pause := self.health.admit(self.target(name)):  # it may have had to wait
-                call.skipped[name] = pause.why
-                call.end_turn()
-                continue
-            try:
-                return await self._ask(call, name, ask)
+                return await self._ask(call, name, ask, sent)
             except ContextError as error:
                 failure = error
                 names = [n for n in names if _is_larger(self._pool[n], self._pool[name])]
@@ -138,21 +183,39 @@ class Fallbacks:
             logger.warning("decision %s: %s", call.decision.id, failure.unquoted)
         raise self._refusal(call, failure)
 
+    async def _kept_from(self, call: Call, name: str) -> str:
+        """Why a model is not to be asked now; "" gives the call its turn there."""
+        pause = self.health.pause(self.target(name))
+        if pause is not None:
+            return pause.why
+        try:
+            call.turn = await self.turns.enter(self._pool[name].provider)
+        except OverloadedError:
+            return "full"
+        return ""
+
     def _elsewhere(self, names: list[str], name: str) -> list[str]:
         """Those of ``names`` that are called with another account than ``name``."""
         account = self.target(name).account
         return [n for n in names if self.target(n).account != account]
 
     async def _ask(
-        self, call: Call, name: str, ask: Callable[[Provider, Model], Awaitable[T]]
+        self,
+        call: Call,
+        name: str,
+        ask: Callable[[Provider, Model], Awaitable[T]],
+        begun: Sent[T] | None,
     ) -> T:
         model = self._pool[name]
         target = self.target(name)
-        started = time.monotonic()
+        started = begun.started if begun is not None else time.monotonic()
         sent_again = SENDS.get()
         outcome = "cancelled"
         try:
-            got = await ask(self._providers[model.provider], model)
+            if begun is not None:
+                got = await begun.complete()
+            else:
+                got = await ask(self._providers[model.provider], model)
             outcome = "ok"
         except RoutewrightError as error:
             outcome = error.code

@@ -15,19 +15,21 @@ import re
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
 import msgspec
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from routewright.errors import RequestError, error_object
 from routewright.serve.exchange import Exchange
+from routewright.serve.heads import Known
 
 HEAD_S = 10.0  # from the first byte, or from the connection's begin, to the end of the headers
+HOLD_S = 0.05  # how long a body may come after its head for the request to go at once
 IDLE_S = 5.0  # how long a connection is kept after an answer
 HEAD_BYTES = 64 * 1024
 HEADERS = 128
@@ -47,10 +49,23 @@ _SIZE, _COUNT = "the headers are larger than {} bytes", "there are more than {} 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
+class Direct(Protocol):
+    """Answers some requests without a task for each."""
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether a request is of the kind, by its line and headers."""
+        ...
+
+    def take(self, exchange: Exchange) -> bool:
+        """Whether a request that is here in whole will be answered; if not, there is no trace."""
+        ...
+
+
 class GuardedProtocol(asyncio.Protocol):
     """A connection, its parser and the requests on it, which are answered one after the other.
 
-    Made by uvicorn's server, which also asks for ``shutdown``.
+    Made by uvicorn's server, which also asks for ``shutdown``. An application with an attribute
+    ``at_once``, a ``Direct``, has that asked first.
     """
 
     transport: asyncio.Transport
@@ -66,6 +81,11 @@ class GuardedProtocol(asyncio.Protocol):
         self.loop = _loop or asyncio.get_running_loop()
         self.state = server_state
         self.app = cast("ASGIApp", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
+        self._direct: Direct | None = getattr(self.app, "at_once", None)
+        self._known: Known | None = None  # the head of a request before
+        self._between = True  # nothing of a request that is not whole has come
+        self._held: Exchange | None = None  # begun when its body is here, or is late
+        self._hold: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpRequestParser(self)
         # So that a request that ends its connection is answered whatever stands after it.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -80,6 +100,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._head: int | None = None  # bytes of a head that is not complete
         self._timer: asyncio.TimerHandle | None = None  # of a head, or of an idle connection
         self._stuck: asyncio.TimerHandle | None = None
+        self._idle_at = 0.0
         self._unsent = 0
         self._reading = True
         self._writable: asyncio.Future[None] | None = None  # while the client takes nothing
@@ -100,6 +121,8 @@ class GuardedProtocol(asyncio.Protocol):
         self.state.connections.discard(self)  # pyright: ignore[reportArgumentType]
         self._head_done()
         self._cancel_stuck()
+        if self._held is not None:
+            self._let_go_of_held()
         for exchange in self._queue:
             exchange.leave()
         self._release()
@@ -109,6 +132,15 @@ class GuardedProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused is not None:
             return
+        alone = self._between and not self._queue
+        if alone and self._known is not None and (again := self._known.again(data)) is not None:
+            scope, body = again
+            exchange = self._exchange(scope, keep_alive=True)
+            exchange.take(body, last=True)
+            self._newest = exchange
+            self._queue.append(exchange)
+            self._begin(exchange)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -116,6 +148,10 @@ class GuardedProtocol(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(*self._refused or (400, "this is no valid HTTP request"))
             return
+        if self._held is not None:
+            if alone and self._held.arrived_whole and self._held.keep_alive:
+                self._known = Known.of(data, self._held.scope, self._held.body)
+            self._look_at_held()
         if self._head is None or self.transport.is_closing():
             return
         self._head += len(data)
@@ -141,7 +177,7 @@ class GuardedProtocol(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._newest is not None:  # the connection was idle
             self._head_done()
-        self._head = 0
+        self._head, self._between = 0, False
         self._url, self._headers, self._expects = b"", [], False
 
     def on_url(self, url: bytes) -> None:
@@ -185,26 +221,60 @@ class GuardedProtocol(asyncio.Protocol):
             "query_string": url.query or b"",
         }
         keep = version != "1.0" and parser.should_keep_alive()
-        exchange = Exchange(self, scope, keep_alive=keep, expects=self._expects)
-        scope["extensions"] = {
-            WATCHERS: self._watchers,
-            ARRIVED: exchange.arrived,
-            WRITE: exchange.write,
-        }
+        exchange = self._exchange(scope, keep_alive=keep)
         self._newest = exchange
         self._queue.append(exchange)
         if len(self._queue) == 1:
-            exchange.begin()
+            if self._direct is not None and not self._expects and self._direct.wants(scope):
+                self._held = exchange
+            else:
+                exchange.begin()
         elif len(self._queue) > WAITING:
             self._reject(400, "too many requests at once on one connection")
 
     def on_body(self, body: bytes) -> None:
         if self._newest is not None and self._newest.take(body) > BODY_BYTES:
+            self._begin_held()
             self._pause_reading()
 
     def on_message_complete(self) -> None:
+        self._between = True
         if self._newest is not None:
             self._newest.take(b"", last=True)
+
+    def _exchange(self, scope: Scope, *, keep_alive: bool) -> Exchange:
+        exchange = Exchange(self, scope, keep_alive=keep_alive, expects=self._expects)
+        scope["extensions"] = {
+            WATCHERS: self._watchers,
+            ARRIVED: exchange.arrived,
+            WRITE: exchange.write,
+        }
+        return exchange
+
+    def _begin(self, exchange: Exchange) -> None:
+        """Have a request answered, without a task where that can be."""
+        if not (exchange.arrived_whole and self._direct and self._direct.take(exchange)):
+            exchange.begin()
+
+    def _look_at_held(self) -> None:
+        """Begin what is here in whole; many clients send a body right after its head."""
+        if self._held is not None and self._held.arrived_whole:
+            held = self._let_go_of_held()
+            self._begin(held)
+        elif self._hold is None:
+            self._hold = self.loop.call_later(HOLD_S, self._begin_held)
+
+    def _begin_held(self) -> None:
+        if self._held is not None:
+            self._let_go_of_held().begin()
+
+    def _let_go_of_held(self) -> Exchange:
+        held, self._held = self._held, None
+        assert held is not None  # noqa: S101
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        return held
 
     # The exchange's side
 
@@ -228,8 +298,10 @@ class GuardedProtocol(asyncio.Protocol):
             self._resume_reading()
             if self._queue:
                 self._queue[0].begin()
-            elif self._timer is None:
-                self._timer = self.loop.call_later(IDLE_S, self._idle_long)
+            else:
+                self._idle_at = self.loop.time()
+                if self._timer is None:
+                    self._timer = self.loop.call_later(IDLE_S, self._idle_long)
 
     def shutdown(self) -> None:
         """Close, after the answer that is under way."""
@@ -284,8 +356,15 @@ class GuardedProtocol(asyncio.Protocol):
             self._refuse(408, f"the headers did not arrive in {HEAD_S:g} s")
 
     def _idle_long(self) -> None:
+        """Close, unless something has come since the timer was set."""
         self._timer = None
-        self.transport.close()
+        left = self._idle_at + IDLE_S - self.loop.time()
+        if self._queue:
+            return
+        if left > 0.001:
+            self._timer = self.loop.call_later(left, self._idle_long)
+        else:
+            self.transport.close()
 
     def _release(self) -> None:
         waiting, self._writable = self._writable, None

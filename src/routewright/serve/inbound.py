@@ -13,6 +13,10 @@ from routewright.serve.http import ARRIVED, WATCHERS
 
 T = TypeVar("T")
 
+# What a request's scope may tell beside ASGI's own.
+BEGUN = "routewright.begun"  # a call, and what was sent of it, that ``at_once`` has begun
+KEY = "routewright.key"  # the key that it came with, None without keys
+
 DRAIN_S = 5.0  # how long a refused body is read and thrown away, so that its sender sees the answer
 
 

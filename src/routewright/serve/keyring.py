@@ -109,9 +109,14 @@ class Keyring:
                 self._tried.set()
             self._refreshing = asyncio.create_task(self._refresh_on())
 
+    @property
+    def settled(self) -> bool:
+        """Whether the keys have been read, or could not be."""
+        return self.known or self._tried.is_set()
+
     async def first_read(self) -> None:
-        """Wait until the keys have been read, or could not be: the port opens before that."""
-        if not self.known and not self._tried.is_set():
+        """Wait until the keys are ``settled``: the port opens before that."""
+        if not self.settled:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_READ_S):
                     await self._tried.wait()

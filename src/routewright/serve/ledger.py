@@ -18,7 +18,7 @@ from routewright.types import Usage
 logger = logging.getLogger(__name__)
 
 QUEUE_ROWS = 8192
-BATCH_ROWS = 64
+BATCH_ROWS = 256
 WINDOW_S = 0.04  # with the write itself, a row is on disk 50 ms after it was queued
 RETRY_S = 0.25
 KEEP_S = 10.0  # how long a sender of feedback waits for a disk that takes nothing
@@ -195,13 +195,17 @@ class Ledger:
     def _write_on(self) -> None:
         queue = self._queue
         while True:
-            self._wake.wait()
+            # Rows that came while others were written wait for a window of their own: a flush for
+            # every few of them would take more of the processor than the requests do.
+            self._wake.wait(WINDOW_S if queue else None)
             self._wake.clear()
             last = self._closing is not None
-            while queue:
-                batch = [queue.popleft() for _ in range(min(len(queue), BATCH_ROWS))]
+            left = len(queue)
+            while left:
+                batch = [queue.popleft() for _ in range(min(left, BATCH_ROWS))]
                 self._write(batch)
                 self._settled += len(batch)
+                left = len(queue) if last else left - len(batch)
             if last:
                 return
 

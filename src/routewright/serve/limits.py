@@ -42,8 +42,7 @@ class Admission:
         Raises:
             OverloadedError: the queue is full, or the turn did not come in time.
         """
-        if self.running < self.most:
-            self.running += 1
+        if self.enter_now():
             return
         if self.waiting >= self._may_wait:
             raise OverloadedError("too many requests at once; try again in a second")
@@ -62,6 +61,13 @@ class Admission:
             raise
         finally:
             self.waiting -= 1
+
+    def enter_now(self) -> bool:
+        """Take a slot if one is free; likewise followed by one ``leave``."""
+        if self.running >= self.most:
+            return False
+        self.running += 1
+        return True
 
     def leave(self) -> None:
         """Give the slot back, to the one that has waited longest if any does."""

@@ -15,11 +15,14 @@ import os
 import platform
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from routewright.serve.call import Call, State
+import msgspec
+
+from routewright.serve.call import Attempt, Call, State
 from routewright.serve.sinks import StateSink
 from routewright.types import Usage
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     M = TypeVar("M", Counter, Histogram)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+TOGETHER = 128  # requests that are counted at once; a scrape counts what waits
 REFRESH_S = 1.0  # how old the gauges of other workers may be
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -57,6 +61,24 @@ def forget(pid: int) -> None:
         multiprocess.mark_process_dead(pid)  # pyright: ignore[reportUnknownMemberType]
 
 
+class _Ended(msgspec.Struct, frozen=True):
+    """What is counted of a request that has ended."""
+
+    route: str
+    model: str
+    state: State
+    took_s: float
+    decided_s: float
+    first_byte_s: float | None
+    attempts: list[Attempt]
+    skipped: Mapping[str, str]
+    usage: Usage | None
+    cost_usd: float | None
+    cache: str
+    saved_usd: float
+    degraded: tuple[str, ...]
+
+
 class Metrics:
     """The numbers of one gateway; ``text`` is what a scrape gets."""
 
@@ -68,6 +90,7 @@ class Metrics:
         self._seen: dict[str, float] = {}
         self._artefacts: set[str] = set()
         self._children: dict[tuple[Any, ...], Any] = {}
+        self._ended: list[_Ended] = []  # that wait to be counted
 
         def counter(name: str, told: str, *labels: str) -> Counter:
             return Counter(f"routewright_{name}", told, labels, registry=registry)
@@ -138,28 +161,65 @@ class Metrics:
         ).set(1)
 
     def ended(self, call: Call, state: State, usage: Usage | None, cost_usd: float | None) -> None:
-        """Count a request that has ended; see ``Watch``."""
-        route, model = call.arrival.route, call.model
-        self._child(self._requests, route, model, state).inc()
-        self._child(self._took, route).observe(time.monotonic() - call.started)
-        self._decision.observe(call.decided_s)
-        for attempt in call.attempts:
-            self._child(self._attempts, attempt.model, attempt.outcome).inc()
-        for skipped, why in call.skipped.items():
-            self._child(self._passed_over, skipped, why).inc()
-        if call.first_byte_s is not None:
-            self._child(self._first_byte, model).observe(call.first_byte_s)
-        if usage is not None:
-            self._count_tokens(model, usage)
-        if cost_usd:
-            self._child(self._cost, model).inc(cost_usd)
-        if call.cache:
-            self._child(self._cached, call.cache).inc()
-            self._child(self._saved, model).inc(call.saved_usd)
-        if call.decision.degraded:
-            self._child(self._degraded, "router").inc()
-        if call.attempts and model != call.decision.model:
-            self._child(self._degraded, "fallback").inc()
+        """Count a request that has ended; see ``Watch``.
+
+        It waits for others to be counted with: one by one takes several times as long.
+        """
+        model, decision = call.model, call.decision
+        degraded = ("router",) if decision.degraded else ()
+        if call.attempts and model != decision.model:
+            degraded += ("fallback",)
+        self._ended.append(
+            _Ended(
+                call.arrival.route,
+                model,
+                state,
+                time.monotonic() - call.started,
+                call.decided_s,
+                call.first_byte_s,
+                call.attempts,
+                call.skipped,
+                usage,
+                cost_usd,
+                call.cache,
+                call.saved_usd,
+                degraded,
+            )
+        )
+        # Workers read each other's numbers from files, and also those of one that was killed.
+        if self._folder or len(self._ended) >= TOGETHER:
+            self.count()
+
+    def count(self) -> None:
+        """Count what waits to be counted."""
+        ended, self._ended = self._ended, []
+        add = defaultdict[tuple[Any, ...], float](float)
+        for told in ended:
+            route, model = told.route, told.model
+            add[self._requests, route, model, told.state] += 1
+            self._child(self._took, route).observe(told.took_s)
+            self._decision.observe(told.decided_s)
+            for attempt in told.attempts:
+                add[self._attempts, attempt.model, attempt.outcome] += 1
+            for skipped, why in told.skipped.items():
+                add[self._passed_over, skipped, why] += 1
+            if told.first_byte_s is not None:
+                self._child(self._first_byte, model).observe(told.first_byte_s)
+            self._count_answer(told, add)
+        for (counter, *labels), amount in add.items():
+            self._child(counter, *labels).inc(amount)
+
+    def _count_answer(self, told: _Ended, add: dict[tuple[Any, ...], float]) -> None:
+        model = told.model
+        for kind, tokens in _tokens(told.usage).items():
+            add[self._tokens, model, kind] += tokens
+        if told.cost_usd:
+            add[self._cost, model] += told.cost_usd
+        if told.cache:
+            add[self._cached, told.cache] += 1
+            add[self._saved, model] += told.saved_usd
+        for cause in told.degraded:
+            add[self._degraded, cause] += 1
 
     def refused(self, route: str, code: str) -> None:
         """Count a request that ended before it was decided."""
@@ -170,7 +230,8 @@ class Metrics:
         self._reloads.labels(result).inc()
 
     def refresh(self, gateway: Gateway) -> None:
-        """Set what is not counted but looked at."""
+        """Count what waits, and set what is not counted but looked at."""
+        self.count()
         relay, ledger = gateway.relay, gateway.ledger
         self._in_flight.set(relay.admission.running)
         self._waiting.set(relay.admission.waiting)
@@ -222,18 +283,6 @@ class Metrics:
         MultiProcessCollector(registry, self._folder)
         return generate_latest(registry)
 
-    def _count_tokens(self, model: str, usage: Usage) -> None:
-        kinds: Mapping[str, int] = {
-            "input": usage.input_tokens,
-            "output": usage.output_tokens,
-            "cached": usage.cached_tokens,
-            "cache_write": usage.cache_write_tokens,
-            "reasoning": usage.reasoning_tokens,
-        }
-        for kind, tokens in kinds.items():
-            if tokens > 0:
-                self._child(self._tokens, model, kind).inc(tokens)
-
     def _child(self, metric: M, *labels: str) -> M:
         """``metric.labels``, which takes a lock and checks its words each time, only once."""
         found: M | None = self._children.get((metric, labels))
@@ -245,3 +294,17 @@ class Metrics:
         """Bring a counter to a total that is kept elsewhere."""
         counter.inc(max(total - self._seen.get(name, 0.0), 0.0))
         self._seen[name] = total
+
+
+def _tokens(usage: Usage | None) -> Mapping[str, int]:
+    """The tokens of an answer by their kind, as far as there are any."""
+    if usage is None:
+        return {}
+    kinds = {
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        "cached": usage.cached_tokens,
+        "cache_write": usage.cache_write_tokens,
+        "reasoning": usage.reasoning_tokens,
+    }
+    return {kind: tokens for kind, tokens in kinds.items() if tokens > 0}

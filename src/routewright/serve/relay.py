@@ -6,7 +6,6 @@ is no second try: a stream that breaks is reported as broken.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,33 +14,28 @@ from typing import Any
 import msgspec
 
 from routewright.errors import (
-    AccessError,
-    RequestError,
+    RoutewrightError,
 )
-from routewright.protocols import Stream
+from routewright.protocols import Begun, Completion, NativeAnswer, Stream
 from routewright.serve.answers import Entry
-from routewright.serve.asking import ask_stream, ask_whole
+from routewright.serve.arrival import Arrival
+from routewright.serve.asking import ask_stream, ask_whole, prefix
 from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.content import Contents
-from routewright.serve.decider import Decider
+from routewright.serve.deciding import decide, decided_now, question
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
-from routewright.serve.naming import Asked, Names
-from routewright.serve.needs import Needs, read_needs, with_dialect
-from routewright.serve.prefix import prefix_of
 from routewright.serve.quota import Quota
-from routewright.serve.sticky import NOTHING, Trail, trail_of
+from routewright.serve.sticky import trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest
-from routewright.state.api_key import ApiKey, Terms
-from routewright.types import Decision, PolicySettings, Usage
+from routewright.state.api_key import ApiKey
+from routewright.types import Decision, Usage
 
 logger = logging.getLogger(__name__)
-
-DECIDE_TIMEOUT_S = 2.0  # a router that is later than this counts as failed
 
 
 class Relay:
@@ -78,7 +72,7 @@ class Relay:
                 model that it names, or it allows unknown models.
         """
         trail = trail_of(request.body, owner=_owner(key))
-        return await _decide(self.generation, request, trail, key)
+        return await decide(self.generation, request, trail, key)
 
     async def begin(self, request: ChatRequest, key: ApiKey | None = None) -> Call:
         """Decide; what follows is ``complete`` or ``stream``, which gives the request's slot back.
@@ -95,7 +89,7 @@ class Relay:
         try:
             owner = _owner(key)
             trail = trail_of(request.body, owner=owner)
-            decision = await _decide(generation, request, trail, key)
+            decision = await decide(generation, request, trail, key)
             call = Call(request, decision, generation, trail, key_id=owner, started=started)
             call.decided_s = time.monotonic() - started
             if self._quota is not None:
@@ -106,8 +100,53 @@ class Relay:
             raise
         return call
 
-    async def complete(self, call: Call) -> dict[str, Any]:
+    def begin_now(self, request: ChatRequest, key: ApiKey | None, arrival: Arrival) -> Call | None:
+        """``begin`` for a request that has nothing to wait for; None, and no trace, for others.
+
+        Raises:
+            RoutewrightError: as ``begin``.
+        """
+        if self.cache is not None or (key is not None and key.terms.counted):
+            return None
+        started = time.monotonic()
+        generation, owner = self.generation, _owner(key)
+        trail = trail_of(request.body, owner=owner)
+        decision = decided_now(generation, question(generation, request, key), trail)
+        if decision is None or not self.admission.enter_now():
+            return None
+        generation.enter()
+        call = Call(
+            request, decision, generation, trail, key_id=owner, started=started, arrival=arrival
+        )
+        call.decided_s = time.monotonic() - started
+        self._ledger.decided(call)
+        return call
+
+    def ask_now(self, call: Call) -> Begun | None:
+        """Send a begun call, where that has nothing to wait for; None is for ``complete``."""
+        model = call.generation.decider.pool[call.decision.model]
+        try:
+            return call.generation.fallbacks.begin(call, prefix(call, model))
+        except RoutewrightError:
+            return None  # it is told when the call is made again
+
+    def answered(self, call: Call, begun: Begun, done: Completion) -> dict[str, Any]:
+        """As ``complete``, of a call that ``ask_now`` has sent and that went well."""
+        call.generation.fallbacks.answered(call, begun)
+        return self._completed(call, done)
+
+    def left(self, call: Call, begun: Begun) -> None:
+        """The client of a call that ``ask_now`` has sent has left."""
+        begun.close()
+        call.generation.fallbacks.answered(call, begun, cancelled=True)
+        self._ended(call, "failed", None, None)
+
+    async def complete(self, call: Call, begun: Begun | None = None) -> dict[str, Any]:
         """The answer in one piece: the upstream's object, with ours under ``routewright``.
+
+        Args:
+            call: what ``begin`` gave.
+            begun: what ``ask_now`` has sent, where it went otherwise than ``answered`` wants.
 
         Raises:
             UpstreamError: every model that was asked failed.
@@ -119,15 +158,16 @@ class Relay:
             self._ended(call, "cached", None, 0.0)
             return _told(call, call.answer, 0.0, time.monotonic() - call.started)
         try:
-            done = await call.generation.fallbacks.first(call, lambda p, m: ask_whole(call, p, m))
+            done = await call.generation.fallbacks.first(
+                call, lambda p, m: ask_whole(call, p, m), begun
+            )
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
-        call.answer = done.body
-        self._ended(call, "complete", done.usage, done.cost_usd)
+        told = self._completed(call, done)
         if key:
             self._keep(call, key, (msgspec.json.encode(done.body),), done.cost_usd)
-        return _told(call, done.body, done.cost_usd, done.latency_s)
+        return told
 
     async def stream(self, call: Call) -> RelayedStream:
         """The answer as server-sent events; its first event has already arrived.
@@ -156,6 +196,11 @@ class Relay:
         if key and self.cache is not None:
             return self._recorded(call, key, self.cache.largest_bytes, *opened)
         return RelayedStream(call, *opened, record=self._ended)
+
+    def _completed(self, call: Call, done: NativeAnswer) -> dict[str, Any]:
+        call.answer = done.body
+        self._ended(call, "complete", done.usage, done.cost_usd)
+        return _told(call, done.body, done.cost_usd, done.latency_s)
 
     async def _looked_up(self, call: Call) -> tuple[bytes, Entry | None]:
         """The call's key in the response cache, b"" if it has none, and what stands there."""
@@ -255,76 +300,6 @@ def _told(call: Call, body: Mapping[str, Any], cost_usd: float, latency_s: float
     return {**body, "model": call.model, "routewright": ours}
 
 
-def _within(terms: Terms, asked: Asked, policy: PolicySettings, names: Names) -> PolicySettings:
-    """The policy of a request over its key's, among the models that the key allows.
-
-    Raises:
-        AccessError: the model that is named is not among them.
-    """
-    allowed = names.resolved(PolicySettings(models=terms.models))
-    if asked.model and allowed.models is not None and asked.model not in allowed.models:
-        raise AccessError(f"this key may not ask for the model {asked.model!r}")
-    return policy.over(names.resolved(terms.policy)).over(allowed)
-
-
 def _owner(key: ApiKey | None) -> str:
     """Whose a request is; "" where no key is asked for."""
     return key.id if key is not None else ""
-
-
-def _needs(decider: Decider, request: ChatRequest, asked: Asked) -> Needs:
-    """What the request needs of a model, its dialect and its cache included.
-
-    Raises:
-        RequestError: the model that it names is not asked in the dialect that it needs.
-    """
-    needs, native = read_needs(request.messages, request.body), request.native
-    if decider.marks:
-        needs = msgspec.structs.replace(needs, prefix_tokens=prefix_of(request, needs).tokens)
-    if native is None or not native.only:
-        return needs
-    if asked.model and not decider.speaks(asked.model, native.dialect):
-        raise RequestError(
-            f"{native.only}: {asked.model} is not asked in the {native.dialect} dialect, and "
-            "there is no other word for it; leave it out or name another model",
-            param=native.only,
-        )
-    return with_dialect(needs, native.dialect, native.only)
-
-
-async def _decide(
-    generation: Generation, request: ChatRequest, trail: Trail, key: ApiKey | None
-) -> Decision:
-    decider, prompt = generation.decider, request.prompt
-    analyser = generation.analyser
-    asked = decider.names.read(request.model)
-    options = decider.names.resolved(request.options)
-    each = options.threshold if isinstance(options.threshold, dict) else {}
-    for field, named in (("models", options.models or ()), ("threshold", each)):
-        for name in named:
-            if name not in decider.pool:
-                raise RequestError(
-                    f"routewright.{field}: {name!r} is not in the pool ({', '.join(decider.pool)})",
-                    param=f"routewright.{field}",
-                )
-    policy = options.over(asked.policy)
-    if key is not None:
-        policy = _within(key.terms, asked, policy, decider.names)
-    needs = _needs(decider, request, asked)
-    if asked.model:
-        return decider.named(asked.model, prompt, policy=policy, needs=needs)
-    past = generation.memory.recall(trail) if generation.memory is not None else NOTHING
-    analysis = await analyser.analyse(prompt) if analyser else None
-    if generation.decides_inline(needs.tokens):
-        return decider.decide(prompt, policy=policy, needs=needs, past=past, analysis=analysis)
-    try:
-        async with asyncio.timeout(DECIDE_TIMEOUT_S):
-            return await asyncio.to_thread(
-                decider.decide, prompt, policy=policy, needs=needs, past=past, analysis=analysis
-            )
-    except TimeoutError:
-        why = f"the router took over {DECIDE_TIMEOUT_S:g} s"
-        logger.warning("%s; the default model answers", why)
-        return decider.default(
-            prompt, why, policy=policy, needs=needs, past=past, analysis=analysis, degraded=why
-        )

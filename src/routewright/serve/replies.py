@@ -16,7 +16,7 @@ from routewright.serve.call import Call
 from routewright.serve.inbound import drain
 
 MOST_DRAINED_BYTES = 64 * 1024 * 1024
-_JSON = (b"content-type", b"application/json")
+JSON = (b"content-type", b"application/json")
 
 Headers = list[tuple[bytes, bytes]]
 Shape = Callable[[RoutewrightError], dict[str, Any]]  # an error in a dialect's words
@@ -24,33 +24,52 @@ Shape = Callable[[RoutewrightError], dict[str, Any]]  # an error in a dialect's 
 
 def decision_headers(call: Call, **figures: float | None) -> Headers:
     """What a decision says in headers; figures are named without the prefix."""
-    attempts = ", ".join([f"{_ascii(a.model)}={a.outcome}" for a in call.attempts])
-    told = {
-        "model": _ascii(call.model),
-        "decision-id": call.decision.id,
-        "attempts": attempts,
-        "policy": _ascii(call.decision.policy),
-        "artefact": _ascii(call.decision.artefact),
-        "degraded": _ascii(call.degraded),
-        "cache": call.cache,
-        "cache-similarity": f"{call.similarity:.4f}" if call.similarity is not None else "",
-        "dropped": _dropped(call),
-        **{name.replace("_", "-"): f"{v:.9f}" for name, v in figures.items() if v is not None},
-    }
-    return [
-        (f"x-routewright-{name}".encode(), value.encode()) for name, value in told.items() if value
+    decision = call.decision
+    told = [
+        (b"x-routewright-model", _ascii(call.model)),
+        (b"x-routewright-decision-id", decision.id.encode()),
+        (
+            b"x-routewright-attempts",
+            b", ".join([_ended(a.model, a.outcome) for a in call.attempts]),
+        ),
+        (b"x-routewright-policy", _ascii(decision.policy)),
+        (b"x-routewright-artefact", _ascii(decision.artefact)),
+        (b"x-routewright-degraded", _ascii(call.degraded)),
+        (b"x-routewright-cache", call.cache.encode()),
+        (b"x-routewright-dropped", _dropped(call)),
     ]
+    if call.similarity is not None:
+        told.append((b"x-routewright-cache-similarity", b"%.4f" % call.similarity))
+    for name, value in figures.items():
+        if value is not None:
+            told.append((_figure(name), b"%.9f" % value))
+    return [each for each in told if each[1]]
 
 
-def _dropped(call: Call) -> str:
+def told_headers(call: Call, answer: dict[str, Any]) -> Headers:
+    """What the decision of a whole answer says."""
+    return decision_headers(call, cost_usd=answer["routewright"]["cost_usd"])
+
+
+def _dropped(call: Call) -> bytes:
     """The fields that the model was not told of, because its provider has no word for them."""
     native = call.request.native
-    return _ascii(", ".join(native.dropped)) if native and not call.native else ""
+    return _ascii(", ".join(native.dropped)) if native and not call.native else b""
 
 
 @lru_cache(1024)  # names of the configuration, nearly always
-def _ascii(name: str) -> str:
-    return quote(name, safe="/:@+._- ()[]=,")
+def _ascii(name: str) -> bytes:
+    return quote(name, safe="/:@+._- ()[]=,").encode()
+
+
+@lru_cache(1024)
+def _ended(model: str, outcome: str) -> bytes:
+    return b"%b=%b" % (_ascii(model), outcome.encode())
+
+
+@lru_cache(16)
+def _figure(name: str) -> bytes:
+    return f"x-routewright-{name.replace('_', '-')}".encode()
 
 
 async def refuse(
@@ -113,5 +132,5 @@ async def send_bytes(send: Send, payload: bytes, content_type: str) -> None:
 
 
 async def _start_json(send: Send, status: int, size: int, headers: Headers) -> None:
-    told = [_JSON, (b"content-length", str(size).encode()), *headers]
+    told = [JSON, (b"content-length", str(size).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": told})

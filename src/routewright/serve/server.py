@@ -125,9 +125,10 @@ async def serve(
         for listener in listeners:
             bound.enter_context(listener)
         gateway.admin_at = listeners[1].getsockname()[1] if len(listeners) > 1 else None
+        app = create_app(gateway, body_timeout_s=body_timeout_s)
         server = _Server(
             uvicorn.Config(
-                create_app(gateway, body_timeout_s=body_timeout_s),
+                app,
                 http=GuardedProtocol,
                 proxy_headers=False,  # nobody is believed who says whom he forwards for
                 ws="none",
@@ -154,6 +155,7 @@ async def serve(
         finally:
             server.should_exit = True
             await serving
+            app.at_once.end()
             await _end(server.server_state.tasks)
             await gateway.aclose()
 

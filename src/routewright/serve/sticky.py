@@ -10,7 +10,6 @@ The memory is one process's: it is empty after a restart, and workers do not sha
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,18 +26,22 @@ DEFAULT_TTL_S = 300.0
 
 _encode = msgspec.json.Encoder().encode
 _LABELS = ("name", "tool_calls", "tool_call_id", "function_call")
+_PLAIN = (None, None, None)
+_NONE: JsonObject = {}
 
 
 class Trail(NamedTuple):
     """A request as the memory knows it: a digest up to each message, the whole being the last.
 
-    ``conversation`` is the digest of the id that the client gave, b"" without one. ``asked`` is
+    A digest is Python's hash: 64 bits under a key that this process has drawn, of what its owner
+    sent, so that nobody else's can be met with, by chance or on purpose.
+    ``conversation`` is the digest of the id that the client gave, 0 without one. ``asked`` is
     how many messages the prompt had whose answer called the tool that this request brings the
     result of; None where it brings none.
     """
 
-    digests: tuple[bytes, ...]
-    conversation: bytes = b""
+    digests: tuple[int, ...]
+    conversation: int = 0
     asked: int | None = None
 
 
@@ -88,9 +91,9 @@ class Memory:
         self._ttl_s = ttl_s or {}
         self._most = most
         self._clock = clock
-        self._prompts: OrderedDict[bytes, dict[str, _Answered]] = OrderedDict()
+        self._prompts: OrderedDict[int, dict[str, _Answered]] = OrderedDict()
         # Beginnings that were marked alone: warm for whoever begins so, and no conversation.
-        self._prefixes: OrderedDict[bytes, dict[str, _Answered]] = OrderedDict()
+        self._prefixes: OrderedDict[int, dict[str, _Answered]] = OrderedDict()
         if before is not None:
             self._prompts, self._prefixes = before._prompts, before._prefixes
 
@@ -186,19 +189,18 @@ def trail_of(body: JsonObject, *, owner: str = "") -> Trail:
     and so does ``owner``: nobody is led by what another's requests left behind. The conversation
     goes by ``metadata.conversation_id`` where the client names it.
     """
-    seed = [owner, body.get("prompt_cache_key"), body.get("tools"), body.get("functions")]
-    running = hashlib.blake2b(msgspec.json.encode(seed), digest_size=16)
-    digests: list[bytes] = []
+    apart = (body.get("prompt_cache_key"), body.get("tools"), body.get("functions"))
+    running = hash((owner, None if apart == _PLAIN else _encode(apart)))
+    digests: list[int] = []
     messages = json_objects(body.get("messages"))
     for message in messages:
-        running.update(_said(message))
-        digests.append(running.digest())
-    named = (json_object(body.get("metadata")) or {}).get("conversation_id")
-    conversation = b""
+        running = hash((running, *_said(message)))
+        digests.append(running)
+    named = (json_object(body.get("metadata")) or _NONE).get("conversation_id")
+    conversation = 0
     if isinstance(named, str) and named:
-        told = msgspec.json.encode(["conversation", owner, named])
-        conversation = hashlib.blake2b(told, digest_size=16).digest()
-    return Trail(tuple(digests) or (running.digest(),), conversation, _asked(messages))
+        conversation = hash(("conversation", owner, named))
+    return Trail(tuple(digests) or (running,), conversation, _asked(messages))
 
 
 def _asked(messages: Sequence[JsonObject]) -> int | None:
@@ -208,15 +210,19 @@ def _asked(messages: Sequence[JsonObject]) -> int | None:
     return next((at for at in places if messages[at].get("role") == "assistant"), None)
 
 
-def _said(message: JsonObject) -> bytes:
+def _said(message: JsonObject) -> tuple[object, object, object]:
     """What a cache sees of a message: marks of where to cache move on and are no part of it."""
     content: Any = message.get("content")
-    if isinstance(content, list):
-        content = _unmarked(json_objects(content))  # pyright: ignore[reportUnknownArgumentType]
+    if not isinstance(content, str):
+        if isinstance(content, list):
+            content = _unmarked(json_objects(content))  # pyright: ignore[reportUnknownArgumentType]
+        content = _encode(content)
     labels = None
     if len(message) > 2:  # most have a role and a content
-        labels = {label: found for label in _LABELS if (found := message.get(label)) is not None}
-    return _encode((message.get("role"), content, labels))
+        labels = _encode(
+            {label: found for label in _LABELS if (found := message.get(label)) is not None}
+        )
+    return message.get("role"), content, labels
 
 
 def _unmarked(parts: Sequence[JsonObject]) -> list[dict[str, Any]]:

@@ -72,8 +72,12 @@ class RelayedStream:
             if told := self._told(event):
                 return told
 
-    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+    async def pour(
+        self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
+    ) -> bool:
         """Give ``take`` every event, as long as it says True; at once where the source can do so.
+
+        ``plain`` may be given some in its place: events that pass as they came, several at once.
 
         Returns:
             Whether the stream is over; False where ``take`` wants no more now.
@@ -95,7 +99,7 @@ class RelayedStream:
         if first is not None and not pass_on(first):
             return False
         try:
-            return await self._events.pour(pass_on)
+            return await self._events.pour(pass_on, plain)
         except UpstreamError:
             self.call.broke()
             raise

@@ -35,6 +35,11 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         """Whether any budget is set."""
         return (self.day_usd, self.month_usd, self.total_usd) != (None, None, None)
 
+    @property
+    def counted(self) -> bool:
+        """Whether what is asked with it has to be counted."""
+        return self.budgeted or (self.requests_per_min, self.tokens_per_min) != (None, None)
+
     def trouble(self) -> str:
         """What cannot be, as ``field must …``; "" if nothing."""
         for field in ("day_usd", "month_usd", "total_usd"):

@@ -15,7 +15,8 @@ from routewright.providers.response import BUFFER_BYTES, Response
 from routewright.providers.stream import HttpStream
 from routewright.types import Model
 
-WORDS = [b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % n for n in range(5)]
+WORDS = [b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % n for n in range(4)]
+WORDS.append(b'data: {"choices":[{"delta":{"content":"4"}}],"usage":null}\n\n')
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}\n\n'
 DONE = b"data: [DONE]\n\n"
 WHOLE = b"".join([*WORDS, USAGE, DONE])
@@ -43,7 +44,8 @@ class Source:
 def opened() -> tuple[HttpStream, Response, Source]:
     source = Source()
     response = Response("up", source)
-    return HttpStream(response, "up", _AsTheyAre("up"), MODEL, 0.0), response, source
+    reader = _AsTheyAre("up")
+    return HttpStream(response, "up", reader, MODEL, 0.0, skips=reader.skips), response, source
 
 
 async def arrive(response: Response, pieces: list[bytes], failure: Exception | None) -> None:
@@ -55,8 +57,17 @@ async def arrive(response: Response, pieces: list[bytes], failure: Exception | N
     response.end(failure)
 
 
-async def poured(pieces: list[bytes], wanted: list[bool], failure: Exception | None = None):
-    """The events, and how the stream ended; ``wanted`` is what the taker says in turn."""
+async def poured(
+    pieces: list[bytes],
+    wanted: list[bool],
+    failure: Exception | None = None,
+    *,
+    together: bool = False,
+):
+    """The events, and how the stream ended; ``wanted`` is what the taker says in turn.
+
+    ``together``: who takes them is content with several at once, where they hold words alone.
+    """
     stream, response, _ = opened()
     got: list[bytes] = []
     says = iter(wanted)
@@ -67,7 +78,7 @@ async def poured(pieces: list[bytes], wanted: list[bool], failure: Exception | N
 
     arriving = asyncio.create_task(arrive(response, pieces, failure))
     try:
-        while not await stream.pour(take):
+        while not await stream.pour(take, take if together else None):
             pass
         ended = ""
     except UpstreamError as error:
@@ -107,6 +118,39 @@ def test_pouring_and_iterating_tell_the_same(end, cuts, wanted, failure):
     first, second = asyncio.run(both())
     assert first == second
     assert (first[1] == "") == (end == len(WHOLE))
+
+
+@given(
+    st.integers(1, len(WHOLE)),
+    st.lists(st.integers(0, len(WHOLE)), max_size=8),
+    st.lists(st.booleans(), max_size=10),
+)
+def test_what_is_passed_on_together_is_the_same_to_the_byte(end, cuts, wanted):
+    body = WHOLE[:end]
+    at = [0, *sorted(min(cut, end) for cut in cuts), end]
+    pieces = [body[a:b] for a, b in itertools.pairwise(at)]
+
+    async def both():
+        return await poured(pieces, wanted, together=True), await iterated(pieces)
+
+    first, second = asyncio.run(both())
+    assert b"".join(first[0]) == b"".join(second[0])
+    assert first[1:] == second[1:]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [USAGE, DONE, b'data: {"error":{"message":"no"}}\n\n', b'data: {"usage":null,"usage":{}}\n\n'],
+)
+def test_an_event_that_matters_is_never_skipped(event):
+    assert not _AsTheyAre("up").skips(WORDS[0] + event)
+    assert _AsTheyAre("up").skips(b"".join(WORDS))
+
+
+def test_without_a_terminal_event_the_reason_matters():
+    event = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+    assert not _AsTheyAre("up", ends_in_done=False).skips(event)
+    assert _AsTheyAre("up").skips(event)
 
 
 async def test_events_are_taken_in_the_step_in_which_they_come():

@@ -28,7 +28,7 @@ def test_only_prompts_as_long_as_the_one_that_was_timed_are_decided_on_the_event
     upstream, tmp_path, monkeypatch
 ):
     """L-08: a longer one that takes too long costs nobody else anything."""
-    monkeypatch.setattr("routewright.serve.relay.DECIDE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("routewright.serve.deciding.DECIDE_TIMEOUT_S", 0.05)
     assert len(PROBES[-1]) == 4 * INLINE_TOKENS
     router = Noting()
     gateway = Gateway(scripted_settings(upstream.url, tmp_path), router=router)

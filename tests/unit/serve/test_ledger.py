@@ -12,7 +12,7 @@ import pytest
 from routewright.data.journal import Journal
 from routewright.errors import DataError
 from routewright.serve.call import Call
-from routewright.serve.ledger import Ledger
+from routewright.serve.ledger import BATCH_ROWS, Ledger
 from routewright.serve.rows import Ended, Entry
 from routewright.serve.sinks import JournalSink
 from routewright.serve.wire import chat_request
@@ -82,13 +82,13 @@ async def test_a_full_disk_costs_no_request_and_rows_are_counted_by_kind(caplog)
     """D-04: what does not fit the queue is counted; what does is written when space returns."""
     disk = Disk()
     disk.full = True
-    ledger = Ledger(disk, queue_rows=100)
+    ledger = Ledger(disk, queue_rows=400)
     await ledger.start()
-    for n in range(64):
+    for n in range(BATCH_ROWS):
         ledger.decided(call(str(n)))
     assert disk.tried.wait(5)
     began = time.monotonic()
-    for n in range(100):
+    for n in range(300):
         ledger.decided(call(str(n)))
         ledger.ended(call(str(n)), "complete", None, None)
     assert time.monotonic() - began < 1
@@ -96,8 +96,8 @@ async def test_a_full_disk_costs_no_request_and_rows_are_counted_by_kind(caplog)
     disk.full = False
     await ledger.aclose()
     assert not ledger.trouble
-    assert len(disk.kept) == 64 + 100
-    assert ledger.dropped == {"decision": 50, "outcome": 50}
+    assert len(disk.kept) == BATCH_ROWS + 400
+    assert ledger.dropped == {"decision": 100, "outcome": 100}
     assert "decisions cannot be written" in caplog.text
     assert "can be written again" in caplog.text
 

@@ -84,7 +84,7 @@ def test_a_router_that_fails_does_not_fail_the_request(running, caplog):
 def test_a_router_that_is_late_does_not_hold_the_request(running, monkeypatch):
     import time
 
-    monkeypatch.setattr("routewright.serve.relay.DECIDE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("routewright.serve.deciding.DECIDE_TIMEOUT_S", 0.05)
     decide = running.gateway.decider.decide
 
     def late(*given, **named):

@@ -1,0 +1,149 @@
+"""Plain requests, driven by callbacks: in when the request is here, out when the answer is.
+
+Most requests wait for nothing but the upstream. For those a task, with the coroutines and messages
+around it, costs more than all that is done for the request. What is done is the same functions
+that ``app`` calls; whatever has to wait, is refused or fails goes ``app``'s way, from the beginning
+if nothing was sent, else with what was.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.types import Scope
+
+from routewright.errors import RoutewrightError
+from routewright.protocols import Begun
+from routewright.serve.arrival import Arrival, arrival_of
+from routewright.serve.bounds import refuse_routing
+from routewright.serve.call import Call
+from routewright.serve.exchange import Exchange
+from routewright.serve.gateway import Gateway
+from routewright.serve.heads import remembered
+from routewright.serve.http import WATCHERS
+from routewright.serve.inbound import BEGUN, KEY
+from routewright.serve.relay import Relay
+from routewright.serve.replies import JSON, Headers, told_headers
+from routewright.serve.wire import chat_request, decode_object
+
+logger = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AtOnce:
+    """Takes chat completions that are answered in one piece.
+
+    Args:
+        gateway: whose relay answers.
+        path: of the route.
+        admit: whether a request may go on at once, by its key.
+    """
+
+    def __init__(self, gateway: Gateway, path: str, admit: Callable[[Scope], bool]) -> None:
+        self._relay = gateway.relay
+        self._most_bytes = gateway.settings.gateway.max_body_bytes
+        self._path = path
+        self._admit = admit
+        self._arrival = Arrival(path)
+        self.running: set[Passage] = set()
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether it is a POST to the route, of a body as it is."""
+        return (
+            scope["path"] == self._path
+            and scope["method"] == "POST"
+            and all(name != b"content-encoding" for name, _ in scope["headers"])
+        )
+
+    def _arrived(self, scope: Scope) -> Arrival:
+        return arrival_of(self._arrival, scope)
+
+    def end(self) -> None:
+        """End what still runs, so that its rows are queued before the last write."""
+        for passage in tuple(self.running):
+            passage.end()
+
+    def take(self, exchange: Exchange) -> bool:
+        """Begin a request whose body is here; False leaves it, and no trace of it, to ``app``."""
+        scope, raw = exchange.scope, exchange.body
+        try:
+            arrival = remembered(scope, "arrival", self._arrived)
+            if len(raw) > self._most_bytes or not self._admit(scope):
+                return False
+            body = decode_object(raw)
+            refuse_routing(body)
+            request = chat_request(body)
+            call = None
+            if not request.stream:
+                call = self._relay.begin_now(request, scope[KEY], arrival)
+        except RoutewrightError:  # for ``app`` to tell
+            return False
+        if call is None:
+            return False
+        begun = self._relay.ask_now(call)
+        if begun is None:
+            scope[BEGUN] = call, None
+            exchange.begin()
+        else:
+            self.running.add(Passage(self, self._relay, exchange, call, begun))
+        return True
+
+
+class Passage:
+    """One request on its way, and the end of it that comes first."""
+
+    __slots__ = ("_begun", "_call", "_exchange", "_owner", "_relay", "_watchers")
+
+    def __init__(
+        self, owner: AtOnce, relay: Relay, exchange: Exchange, call: Call, begun: Begun
+    ) -> None:
+        self._owner = owner
+        self._relay = relay
+        self._exchange = exchange
+        self._call = call
+        self._begun = begun
+        self._watchers: set[Callable[[], None]] = exchange.scope["extensions"][WATCHERS]
+        self._watchers.add(self.leave)
+        begun.tell(self._ended)
+
+    def leave(self) -> None:
+        """The client has left."""
+        if self._let_go():
+            self._relay.left(self._call, self._begun)
+
+    def end(self) -> None:
+        """The server ends."""
+        self.leave()
+        self._exchange.fail()
+
+    def _ended(self) -> None:
+        """The upstream's answer is here, or none will come."""
+        if not self._let_go():
+            return
+        try:
+            done = self._begun.answer()
+            if done is not None:
+                answer = self._relay.answered(self._call, self._begun, done)
+                self._send(answer, told_headers(self._call, answer))
+                return
+        except Exception:
+            logger.exception("a request failed inside the gateway")
+        self._exchange.scope[BEGUN] = self._call, self._begun
+        self._exchange.begin()
+
+    def _send(self, answer: dict[str, Any], headers: Headers) -> None:
+        payload = _encode(answer)
+        size = b"content-length", b"%d" % len(payload)
+        self._exchange.answer(200, [JSON, size, *headers], payload)
+
+    def _let_go(self) -> bool:
+        """Whether this is the first end."""
+        if self not in self._owner.running:
+            return False
+        self._owner.running.discard(self)
+        self._watchers.discard(self.leave)
+        return True

@@ -1,0 +1,264 @@
+"""A request that waits for its upstream alone is answered as any other, only without a task."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routewright.config import Timeouts
+from routewright.data.journal import Journal
+from routewright.serve import at_once
+from routewright.serve.gateway import Gateway
+from tests.fakes.gateway import ByWord, Served, scripted_settings, served
+from tests.fakes.upstream import Hang, Raw, Refuse, Say, Upstream
+
+PATH = "/v1/chat/completions"
+TIMEOUTS = Timeouts(first_byte_s=1.0, idle_s=1.0, total_s=1.5)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream(keeps=True) as up:
+        yield up
+
+
+@pytest.fixture
+def taken(monkeypatch) -> list[bool]:
+    """Whether each request was answered without a task."""
+    told: list[bool] = []
+    take = at_once.AtOnce.take
+
+    def watched(self, exchange):
+        told.append(take(self, exchange))
+        return told[-1]
+
+    monkeypatch.setattr(at_once.AtOnce, "take", watched)
+    return told
+
+
+@pytest.fixture
+def running(upstream: Upstream, tmp_path: Path, taken) -> Iterator[Served]:
+    """A gateway that decides on the event loop and has a connection to either account."""
+    settings = scripted_settings(upstream.url, tmp_path, timeouts=TIMEOUTS)
+    with served(Gateway(settings, router=ByWord())) as up:
+        up.gateway.generation.inline = True
+        for text in ("hello", "hard"):
+            assert up.chat(text).status == 200
+        upstream.requests.clear()
+        taken.clear()
+        yield up
+        relay = up.gateway.relay
+        assert (relay.admission.running, up.gateway.generation.running) == (0, 0)
+
+
+def rows(tmp_path: Path) -> list[dict[str, Any]]:
+    return Journal(tmp_path / "decisions.jsonl").rows()[2:]
+
+
+def plainly(running: Served, **more: Any) -> Any:
+    """The same request, kept from going at once: its body is late."""
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], **more}
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    connection.putrequest("POST", PATH)
+    payload = json.dumps(body).encode()
+    connection.putheader("content-length", str(len(payload)))
+    connection.endheaders()
+    time.sleep(0.2)  # the body comes late
+    connection.send(payload)
+    answer = connection.getresponse()
+    told = answer.status, dict(answer.getheaders()), json.loads(answer.read())
+    connection.close()
+    return told
+
+
+def test_it_is_answered_as_any_other(running, taken):
+    quick = running.chat("hello")
+    assert taken == [True]
+    status, headers, body = plainly(running)
+    assert taken == [True]
+    assert (quick.status, set(quick.headers)) == (status, {name.lower() for name in headers})
+    ours, others = quick.json, body
+    for each in (ours, others):
+        each["routewright"].pop("decision_id")
+        each["routewright"].pop("latency_s")
+        each.pop("created")
+    assert ours == others
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"model": "nobody", "messages": [{"role": "user", "content": "hello"}]}, 404),
+        ({"model": "auto", "messages": []}, 400),
+        ({"model": "auto", "messages": "hello"}, 400),
+        ({"model": "auto", "messages": [{"role": "user", "content": "hi"}], "api_base": "x"}, 400),
+        (b"{", 400),
+        (b"[1]", 400),
+        (b"\xff", 400),
+    ],
+)
+def test_what_is_refused_is_refused_in_the_same_words(body, status, running, taken, upstream):
+    reply = running.request("POST", PATH, body)
+    assert (reply.status, taken) == (status, [False])
+    assert reply.json["error"]["message"]
+    assert upstream.requests == []
+
+
+def test_the_next_best_answers_where_the_chosen_one_fails(running, taken, upstream, tmp_path):
+    upstream.script["cheap"] = [Refuse(500), Say()]
+    reply = running.chat("hello")
+    assert (reply.status, taken) == (200, [True])
+    assert reply.headers["x-routewright-attempts"] == "cheap=bad_upstream, strong=ok"
+    assert [request["model"] for request in upstream.requests] == ["cheap", "strong"]
+
+
+@pytest.mark.parametrize(
+    "said", [b"{", b"\xff\xfe", b"[]", b'{"choices": []}', b'{"error": {"a": 1}}']
+)
+def test_an_answer_that_is_none_is_followed_by_the_next_best(said, running, taken, upstream):
+    upstream.script["cheap"] = [Raw(said, "application/json"), Say()]
+    reply = running.chat("hello")
+    assert (reply.status, taken) == (200, [True])
+    assert reply.headers["x-routewright-model"] == "strong"
+    assert [request["model"] for request in upstream.requests] == ["cheap", "strong"]
+
+
+def test_what_the_upstream_refuses_is_told(running, taken, upstream):
+    upstream.script["cheap"] = [Refuse(400)]
+    reply = running.chat("hello")
+    assert (reply.status, taken, len(upstream.requests)) == (400, [True], 1)
+    assert reply.headers["x-routewright-attempts"].startswith("cheap=")
+
+
+def test_a_limit_of_the_account_cools_it_and_another_answers(running, taken, upstream):
+    upstream.script["cheap"] = [Refuse(429, headers=(("retry-after", "30"),))]
+    assert running.chat("hello").headers["x-routewright-model"] == "strong"
+    again = running.chat("hello")
+    assert again.headers["x-routewright-attempts"] == "strong=ok"
+    assert [request["model"] for request in upstream.requests] == ["cheap", "strong", "strong"]
+
+
+def test_an_upstream_that_says_nothing_is_left_in_time(running, taken, upstream):
+    upstream.script["cheap"] = [Hang()]
+    upstream.script["strong"] = [Hang()]
+    began = time.monotonic()
+    reply = running.chat("hello")
+    assert (reply.status, taken) == (504, [True])
+    assert time.monotonic() - began < 4
+    assert upstream.left_hanging.acquire(timeout=5)
+
+
+def test_a_client_that_leaves_stops_the_call(running, taken, upstream, tmp_path):
+    upstream.script["cheap"] = [Hang()]
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hello"}]})
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        head = f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
+        client.sendall((head + body).encode())
+        for _ in range(3):
+            assert upstream.arrived.acquire(timeout=5)
+    began = time.monotonic()
+    assert upstream.left_hanging.acquire(timeout=5)
+    assert time.monotonic() - began < 1
+    for _ in range(100):
+        if not running.gateway.relay.admission.running and len(rows(tmp_path)) == 1:
+            break
+        time.sleep(0.02)
+    assert taken == [True]
+    assert [(row["state"], row["attempts"][0]["outcome"]) for row in rows(tmp_path)] == [
+        ("failed", "cancelled")
+    ]
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_costs_nothing(running, taken, upstream):
+    pool = running.gateway.providers["acme"]._endpoint._pool
+    sent = threading.Event()
+
+    def close_it() -> None:
+        upstream._loop.call_soon_threadsafe(sent.set)
+
+    close_it()
+    assert sent.wait(5)
+    # The upstream's side is closed in the moment in which the request is under way.
+    kept = pool._idle[-1]
+    running.loop.call_soon_threadsafe(kept._transport.abort)
+    time.sleep(0.05)
+    reply = running.chat("hello")
+    assert reply.status == 200
+    assert len(upstream.requests) == 1
+
+
+def test_many_at_once_are_all_answered(running, taken):
+    with ThreadPoolExecutor(16) as clients:
+        replies = list(clients.map(lambda n: running.chat(f"hello {n}"), range(200)))
+    assert {reply.status for reply in replies} == {200}
+    assert len({reply.headers["x-routewright-decision-id"] for reply in replies}) == 200
+    assert all(taken)
+
+
+def test_requests_that_wait_behind_one_another_are_answered_in_order(running, taken):
+    def request(text: str) -> bytes:
+        body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]})
+        return (
+            f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.sendall(b"".join(request(text) for text in ("hello", "hard", "hello")))
+        got = b""
+        while got.count(b"HTTP/1.1 200") < 3 or not got.endswith(b"}"):
+            got += client.recv(65536)
+    models = [part.split(b"\r\n")[0] for part in got.split(b"x-routewright-model: ")[1:]]
+    assert models == [b"cheap", b"strong", b"cheap"]
+
+
+def test_a_fault_of_our_own_is_told_and_nothing_is_left_running(running, taken, monkeypatch):
+    async def broken(*_: object) -> None:
+        raise RuntimeError("scripted")
+
+    def none(*_: object) -> None:
+        raise RuntimeError("scripted")
+
+    monkeypatch.setattr(type(running.gateway.relay), "answered", none)
+    monkeypatch.setattr(type(running.gateway.relay), "complete", broken)
+    reply = running.chat("hello")
+    assert (reply.status, taken) == (500, [True])
+    running.gateway.relay.admission.running = running.gateway.generation.running = 0
+
+
+def test_what_runs_when_the_server_ends_is_recorded(upstream, tmp_path, taken, monkeypatch):
+    monkeypatch.setattr("routewright.serve.server.DRAIN_S", 0.3)
+    settings = scripted_settings(upstream.url, tmp_path)
+    with served(Gateway(settings, router=ByWord())) as running:
+        running.gateway.generation.inline = True
+        assert running.chat("hello").status == 200
+        upstream.script["cheap"] = [Hang()]
+        hanging = threading.Thread(target=lambda: told.append(running.chat("hello").status))
+        told: list[int] = []
+        hanging.start()
+        for _ in range(2):
+            assert upstream.arrived.acquire(timeout=5)
+    hanging.join(10)
+    assert told == [500]
+    assert taken == [True, True]
+    last = Journal(tmp_path / "decisions.jsonl").rows()[-1]
+    assert (last["state"], last["attempts"][0]["outcome"]) == ("failed", "cancelled")
+
+
+def test_a_key_that_is_counted_goes_the_way_that_counts():
+    from routewright.state.api_key import Terms
+
+    assert Terms(requests_per_min=1).counted
+    assert Terms(tokens_per_min=1).counted
+    assert Terms(day_usd=1.0).counted
+    assert not Terms(models=("cheap",)).counted
+    assert asyncio.iscoroutinefunction(Gateway.start)
