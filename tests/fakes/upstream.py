@@ -115,9 +115,8 @@ class Upstream:
         assert task is not None
         self._tasks.add(task)
         try:
-            await self._answer(reader, writer)
-            while self.keeps:
-                await self._answer(reader, writer)
+            while isinstance(await self._answer(reader, writer), Say | Refuse | Raw) and self.keeps:
+                pass
         except (ConnectionError, asyncio.IncompleteReadError):
             self.left.release()
         except asyncio.CancelledError:
@@ -126,7 +125,7 @@ class Upstream:
             writer.close()
             self._tasks.discard(task)
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Step:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {
             name.lower(): value.strip()
@@ -158,6 +157,7 @@ class Upstream:
                     raise
             case _:
                 await self._stream(reader, writer, request, step)
+        return step
 
     async def _send(
         self,

@@ -10,9 +10,11 @@ tries every router before it is used.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import math
+import mmap
 import os
 from collections.abc import Callable
 from functools import cache
@@ -43,6 +45,8 @@ OFF_ENV = "ROUTEWRIGHT_NATIVE"
 MOST_CHARS = 8_000
 _VERSION = 3
 _SLOT_BYTES = 16
+_LINE = 64  # bytes of a cache line
+_MOST_ARRAYS = 64
 _CODED = ("first", "second", "places")  # the large matrices
 _MOST_CODE = 32_767
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
@@ -168,20 +172,20 @@ class Vocabulary:
         listed = table.pieces.split(b"\n")
         ends = np.cumsum([len(piece) for piece in listed], dtype=np.int64)
         count = 1 << (len(listed) * 3 // 2).bit_length()
-        slots = np.zeros(count * _SLOT_BYTES, dtype=np.uint8)
         self.rows = len(listed)
         self.fields: Arrays = {
             "text": np.frombuffer(b"".join(listed), dtype=np.uint8),
             "ends": ends,
-            "slots": slots,
+            "slots": np.zeros(count * _SLOT_BYTES, dtype=np.uint8),
             "mask": count - 1,
             "longest": max(map(len, listed)),
             "codes": table.codes,
             "scales": table.scales,
             "signs": table.signs,
         }
-        self.struct, self._held = _filled(_Table, self.fields)
-        library().list_pieces(ctypes.byref(self.struct), slots.ctypes.data_as(_U8), len(listed))
+        room = _LargePages(sum(_bytes_of(value) for value in self.fields.values()))
+        self.struct, self._held = _filled(_Table, self.fields, room.take)
+        library().list_pieces(ctypes.byref(self.struct), self.struct.slots, len(listed))
 
     def text_rows(self, text: str) -> list[int]:
         """Rows of an ASCII text's pieces and signs, in order."""
@@ -216,10 +220,14 @@ class Compiled:
         self._models = int(fields["models"])
         parts = _parts(encoder)
         self._reads = parts is not None
+        self._parts = parts or _NOTHING  # holds what its own structures point at
         coded = {name: _coded(fields[name]) for name in _CODED}
-        self._parts = parts or _NOTHING, coded  # hold what their structures point at
-        made = {name: struct for name, (struct, _) in coded.items()}
-        self._struct, self._held = _filled(_Stack, fields | self._parts[0] | made)
+        listed = [fields, *coded.values()]
+        room = _LargePages(sum(_bytes_of(value) for each in listed for value in each.values()))
+        made = {name: _filled(_Coded, each, room.take) for name, each in coded.items()}
+        structs = {name: struct for name, (struct, _) in made.items()}
+        self._struct, held = _filled(_Stack, fields | self._parts | structs, room.take)
+        self._held = held, made
         self._at = ctypes.byref(self._struct)
         self._room: Any = ctypes.c_double * (2 * self._models)
         self._expected: Callable[..., int] = library().expected
@@ -290,12 +298,12 @@ def _parts(encoder: Encoder | None) -> Arrays | None:
     return found
 
 
-def _coded(matrix: NDArray[np.float32]) -> tuple[Any, list[NDArray[Any]]]:
+def _coded(matrix: NDArray[np.float32]) -> Arrays:
     """A matrix (..., columns) as C's ``Coded``: rows of 16-bit numbers by a scale each."""
     rows = np.asarray(matrix, dtype=np.float64).reshape(-1, matrix.shape[-1])
     scales = np.abs(rows).max(axis=1) / _MOST_CODE
     codes = np.rint(rows / np.where(scales > 0, scales, 1.0)[:, None])
-    return _filled(_Coded, {"codes": codes, "scales": scales})
+    return {"codes": codes.astype(np.int16), "scales": scales}
 
 
 def _limit(prompt: Prompt) -> float:
@@ -379,7 +387,37 @@ def _alike(told: Floats, wanted: Floats) -> bool:
     return bool(np.allclose(told, wanted, rtol=_CLOSE, atol=_CLOSE * float(np.abs(wanted).max())))
 
 
-def _filled(kind: Any, fields: Arrays) -> tuple[Any, list[NDArray[Any]]]:
+class _LargePages:
+    """Memory for arrays that are read all over for every prompt, side by side.
+
+    A processor finds few of the usual small pages again without looking them up, and in a virtual
+    machine that takes longer than what is read there.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._memory = mmap.mmap(-1, size + _LINE * _MOST_ARRAYS)
+        with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and not always
+            self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self._at = 0
+
+    def take(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A copy of the array there."""
+        copy = np.frombuffer(self._memory, array.dtype, array.size, self._at)
+        copy[:] = array.reshape(-1)
+        self._at += -(-array.nbytes // _LINE) * _LINE
+        return copy
+
+
+def _bytes_of(value: Any) -> int:
+    """Of an array at most, whatever its numbers become; what is not needed is never touched."""
+    return 8 * value.size if isinstance(value, np.ndarray) else 0
+
+
+def _filled(
+    kind: Any,
+    fields: Arrays,
+    place: Callable[[NDArray[Any]], NDArray[Any]] = lambda array: array,
+) -> tuple[Any, list[NDArray[Any]]]:
     """The structure, and the arrays that its pointers point into."""
     made = kind()
     held: list[NDArray[Any]] = []
@@ -388,7 +426,7 @@ def _filled(kind: Any, fields: Arrays) -> tuple[Any, list[NDArray[Any]]]:
         if value is None:
             continue
         if given in _KINDS:
-            array = np.ascontiguousarray(value, dtype=_KINDS[given])
+            array = place(np.ascontiguousarray(value, dtype=_KINDS[given]))
             held.append(array)
             value = array.ctypes.data_as(given)
         setattr(made, name, value)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 # A router that cannot tell anything of these would fail on the first odd request.
 PROBES = ("", "What is 17 * 3?", "Сколько будет 17 × 3? 十七乘三是多少?", "prove it. " * 2000)
-INLINE_TOKENS = len(PROBES[-1]) // 4  # of the longest, by which routers are timed
+TIMED_TOKENS = (len(PROBES[-1]) // 4, 2000, 500)  # lengths by which routers are timed
 
 
 # A router of the package that decides about a long prompt in this time does so on the event loop:
@@ -66,7 +67,7 @@ class Generation:
     ) -> None:
         self.settings = settings
         self.decider = decider
-        self.inline = False  # whether deciding is so quick that a thread would cost more
+        self.inline_tokens = 0  # up to which deciding is so quick that a thread would cost more
         self.running = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -125,9 +126,9 @@ class Generation:
             return
         try:
             began = time.perf_counter()
-            _cpu_s(router)
-            opened_s = time.perf_counter() - began
-            self.inline = opened_s < OPEN_S and min(_cpu_s(router) for _ in range(3)) <= INLINE_S
+            _cpu_s(router, TIMED_TOKENS[0])
+            if time.perf_counter() - began < OPEN_S:
+                self.inline_tokens = next(filter(partial(_is_quick, router), TIMED_TOKENS), 0)
         except Exception:
             logger.exception("the router cannot decide about a long prompt")
 
@@ -138,7 +139,7 @@ class Generation:
 
     def decides_inline(self, tokens: int) -> bool:
         """Whether a prompt is decided on the event loop: none longer than what was timed is."""
-        return self.inline and tokens <= INLINE_TOKENS
+        return tokens <= self.inline_tokens
 
     async def start(self, *, preload: bool = True) -> None:
         """Open providers, and load local models, all at once; safe to call twice.
@@ -218,10 +219,15 @@ class Generation:
         await asyncio.gather(*loads)
 
 
-def _cpu_s(router: BaseRouter) -> float:
-    """What a long prompt takes, whoever else computes on this machine meanwhile."""
+def _is_quick(router: BaseRouter, tokens: int) -> bool:
+    return min(_cpu_s(router, tokens) for _ in range(3)) <= INLINE_S
+
+
+def _cpu_s(router: BaseRouter, tokens: int) -> float:
+    """What a prompt takes, whoever else computes on this machine meanwhile."""
+    prompt = Prompt.from_text("probe", PROBES[-1][: 4 * tokens])
     began = time.thread_time()
-    router.predict([Prompt.from_text("probe", PROBES[-1])])
+    router.expected(prompt)
     return time.thread_time() - began
 
 

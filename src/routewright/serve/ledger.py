@@ -18,7 +18,7 @@ from routewright.types import Usage
 logger = logging.getLogger(__name__)
 
 QUEUE_ROWS = 8192
-BATCH_ROWS = 256
+BATCH_ROWS = 64
 WINDOW_S = 0.04  # with the write itself, a row is on disk 50 ms after it was queued
 RETRY_S = 0.25
 KEEP_S = 10.0  # how long a sender of feedback waits for a disk that takes nothing
@@ -193,12 +193,13 @@ class Ledger:
             self._loop.call_later(WINDOW_S, self._wake.set)
 
     def _write_on(self) -> None:
-        queue = self._queue
+        queue, began = self._queue, 0.0
         while True:
             # Rows that came while others were written wait for a window of their own: a flush for
             # every few of them would take more of the processor than the requests do.
-            self._wake.wait(WINDOW_S if queue else None)
+            self._wake.wait(max(began + WINDOW_S - time.monotonic(), 0.0) if queue else None)
             self._wake.clear()
+            began = time.monotonic()
             last = self._closing is not None
             left = len(queue)
             while left:

@@ -51,7 +51,7 @@ def running(upstream: Upstream, tmp_path: Path, taken) -> Iterator[Served]:
     """A gateway that decides on the event loop and has a connection to either account."""
     settings = scripted_settings(upstream.url, tmp_path, timeouts=TIMEOUTS)
     with served(Gateway(settings, router=ByWord())) as up:
-        up.gateway.generation.inline = True
+        up.gateway.generation.inline_tokens = 5000
         for text in ("hello", "hard"):
             assert up.chat(text).status == 200
         upstream.requests.clear()
@@ -239,7 +239,7 @@ def test_what_runs_when_the_server_ends_is_recorded(upstream, tmp_path, taken, m
     monkeypatch.setattr("routewright.serve.server.DRAIN_S", 0.3)
     settings = scripted_settings(upstream.url, tmp_path)
     with served(Gateway(settings, router=ByWord())) as running:
-        running.gateway.generation.inline = True
+        running.gateway.generation.inline_tokens = 5000
         assert running.chat("hello").status == 200
         upstream.script["cheap"] = [Hang()]
         hanging = threading.Thread(target=lambda: told.append(running.chat("hello").status))

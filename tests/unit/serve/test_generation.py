@@ -33,21 +33,31 @@ async def started(tmp_path, router) -> Gateway:
 
 
 async def test_a_quick_router_of_the_package_decides_on_the_event_loop(tmp_path, trained):
-    assert (await started(tmp_path, trained)).generation.inline
+    assert (await started(tmp_path, trained)).generation.inline_tokens
 
 
 async def test_a_plug_in_gets_a_thread_however_quick(tmp_path):
-    assert not (await started(tmp_path, ByWord())).generation.inline
+    assert not (await started(tmp_path, ByWord())).generation.inline_tokens
 
 
 async def test_a_slow_router_gets_a_thread(tmp_path, trained, monkeypatch):
     monkeypatch.setattr("routewright.serve.generation.INLINE_S", 0.0)
-    assert not (await started(tmp_path, trained)).generation.inline
+    assert not (await started(tmp_path, trained)).generation.inline_tokens
+
+
+async def test_a_router_that_is_slow_with_long_prompts_decides_about_shorter_ones(
+    tmp_path, trained, monkeypatch
+):
+    told = {5000: 0.006, 2000: 0.002, 500: 0.001}
+    monkeypatch.setattr("routewright.serve.generation._cpu_s", lambda _, tokens: told[tokens])
+    generation = (await started(tmp_path, trained)).generation
+    assert generation.decides_inline(2000)
+    assert not generation.decides_inline(2001)
 
 
 async def test_a_router_that_fails_keeps_no_gateway_from_starting(tmp_path, trained, monkeypatch):
     def fails(prompts):
         raise ZeroDivisionError("scripted")
 
-    monkeypatch.setattr(trained, "predict", fails)
-    assert not (await started(tmp_path, trained)).generation.inline
+    monkeypatch.setattr(trained, "expected", fails)
+    assert not (await started(tmp_path, trained)).generation.inline_tokens
