@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from routewright.types import Answer, Grade, JsonObject, Model, Prompt, Usage
+
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 @runtime_checkable
@@ -164,21 +167,24 @@ class Provider(Protocol):
         ...
 
 
-class Begun(Protocol):
-    """A call whose request was sent; ``started`` is ``time.monotonic()`` when it was."""
+class Begun(Protocol[T_co]):
+    """A call whose request was sent."""
 
-    started: float
+    @property
+    def started(self) -> float:
+        """``time.monotonic()`` when it was."""
+        ...
 
     def tell(self, told: Callable[[], None]) -> None:
         """Have ``told`` called once, when neither ``answer`` nor ``complete`` has to wait."""
         ...
 
     def answer(self) -> Completion | None:
-        """The answer, where all went well; None where ``complete`` has to tell what did not."""
+        """The whole answer, where all went well; None where ``complete`` has to be asked."""
         ...
 
-    async def complete(self) -> Completion:
-        """The answer; errors as ``Provider.complete``."""
+    async def complete(self) -> T_co:
+        """What the call gives; errors as ``Provider.complete``."""
         ...
 
     def close(self) -> None:
@@ -190,12 +196,20 @@ class Begun(Protocol):
 class BeginningProvider(Protocol):
     """A provider that can send a request without waiting for anything."""
 
-    def begin(self, model: Model, body: JsonObject, *, cache_prefix: int = 0) -> Begun | None:
+    def begin(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0
+    ) -> Begun[Completion] | None:
         """Ask as ``Provider.complete`` does; None where that has to wait, for a connection say.
 
         Raises:
             RequestError: the request cannot be said in this dialect.
         """
+        ...
+
+    def begin_stream(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0
+    ) -> Begun[Stream] | None:
+        """The same for ``Provider.stream``; ``tell`` tells when some of the answer is here."""
         ...
 
 

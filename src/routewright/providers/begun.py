@@ -1,48 +1,71 @@
-"""A call that was sent without waiting: its answer once that is whole, or what else came of it."""
+"""Calls that were sent without waiting: the answer once it is there, or what else came of them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
 from routewright.errors import RoutewrightError
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.connection import StaleError
 from routewright.providers.endpoint import MAX_BODY_BYTES, Endpoint, decode_object
 from routewright.providers.response import Response
+from routewright.providers.stream import HttpStream
 from routewright.providers.taken import SENDS
 from routewright.types import JsonObject, Model
 
+T = TypeVar("T")
 
-class BegunCall:
-    """One chat completion on its way; see ``protocols.Begun``.
+
+class _Sent(Generic[T]):
+    """A request on its way; see ``protocols.Begun``.
 
     Args:
         endpoint: where it was sent.
         model: who is asked.
-        body: what was asked.
         response: of which nothing has come yet.
         again: sends the request anew; called only where nobody can have got it.
         started: ``time.monotonic()`` when it was sent.
     """
 
-    __slots__ = ("_again", "_body", "_endpoint", "_failure", "_model", "_response", "started")
-
     def __init__(
         self,
         endpoint: Endpoint,
         model: Model,
-        body: JsonObject,
         response: Response,
-        again: Callable[[], Awaitable[ChatCompletion]],
+        again: Callable[[], Awaitable[T]],
         started: float,
     ) -> None:
         self.started = started
         self._endpoint = endpoint
         self._model = model
-        self._body = body
         self._response = response
         self._again = again
+
+    def close(self) -> None:
+        """Stop the call."""
+        self._response.close()
+
+    async def complete(self) -> T:
+        """What the call gives. Raises as ``protocols.Provider`` does."""
+        try:
+            response = await self._endpoint.checked(self._response)
+        except StaleError:
+            SENDS.set(SENDS.get() + 1)
+            return await self._again()
+        return await self._read(response)
+
+    async def _read(self, response: Response) -> T:
+        raise NotImplementedError
+
+
+class BegunCall(_Sent[ChatCompletion]):
+    """One chat completion in one piece; ``body`` is what was asked."""
+
+    def __init__(self, body: JsonObject, *given: Any) -> None:
+        super().__init__(*given)
+        self._body = body
         self._failure: RoutewrightError | None = None
 
     def tell(self, told: Callable[[], None]) -> None:
@@ -55,7 +78,7 @@ class BegunCall:
         if raw is None:
             return None
         try:
-            return self._read(raw)
+            return self._understood(raw)
         except RoutewrightError as error:
             self._failure = error
             return None
@@ -64,19 +87,31 @@ class BegunCall:
         """The answer. Raises as ``protocols.Provider.complete`` does."""
         if self._failure is not None:
             raise self._failure
-        try:
-            response = await self._endpoint.checked(self._response)
-        except StaleError:
-            SENDS.set(SENDS.get() + 1)
-            return await self._again()
-        return self._read(await response.read(MAX_BODY_BYTES))
+        return await super().complete()
 
-    def close(self) -> None:
-        """Stop the call."""
-        self._response.close()
+    async def _read(self, response: Response) -> ChatCompletion:
+        return self._understood(await response.read(MAX_BODY_BYTES))
 
-    def _read(self, raw: bytes) -> ChatCompletion:
+    def _understood(self, raw: bytes) -> ChatCompletion:
         name = self._endpoint.name
         answer = decode_object(raw, name)
         latency_s = time.monotonic() - self.started
         return whole_answer(name, self._model, self._body, answer, latency_s=latency_s)
+
+
+class BegunStream(_Sent[HttpStream]):
+    """One chat completion as events; ``stream`` makes the answer's of its response."""
+
+    def __init__(self, stream: Callable[[Response, Model, float], HttpStream], *given: Any) -> None:
+        super().__init__(*given)
+        self._stream = stream
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Have ``told`` called once, when some of the answer is here, or none will come."""
+        self._response.tell(told, 0)
+
+    def answer(self) -> None:
+        """None: a stream is for ``complete`` to open."""
+
+    async def _read(self, response: Response) -> HttpStream:
+        return self._stream(response, self._model, self.started)

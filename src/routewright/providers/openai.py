@@ -11,7 +11,7 @@ import msgspec
 
 from routewright.config import Secret, Timeouts
 from routewright.errors import UpstreamError
-from routewright.providers.begun import BegunCall
+from routewright.providers.begun import BegunCall, BegunStream
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.endpoint import MAX_BODY_BYTES, Endpoint, event_data
 from routewright.providers.native import (
@@ -23,6 +23,7 @@ from routewright.providers.native import (
 )
 from routewright.providers.presets import Preset
 from routewright.providers.refusals import told_by
+from routewright.providers.response import Response
 from routewright.providers.stream import TERMINAL, HttpStream, cut
 from routewright.providers.usage import usage_of
 from routewright.types import JsonObject, Model, Usage, json_object, json_objects
@@ -72,7 +73,19 @@ class OpenAIProvider:
         if response is None:
             return None
         again = partial(self.complete, model, body, cache_prefix=cache_prefix)
-        return BegunCall(self._endpoint, model, body, response, again, started)
+        return BegunCall(body, self._endpoint, model, response, again, started)
+
+    def begin_stream(
+        self, model: Model, body: JsonObject, *, cache_prefix: int = 0
+    ) -> BegunStream | None:
+        """The same for ``stream``."""
+        started = time.monotonic()
+        path, wanted = self._request(model, {**body, "stream": True}, cache_prefix)
+        response = self._endpoint.begin(path, wanted)
+        if response is None:
+            return None
+        again = partial(self.stream, model, body, cache_prefix=cache_prefix)
+        return BegunStream(self._opened, self._endpoint, model, response, again, started)
 
     async def stream(
         self, model: Model, body: JsonObject, *, cache_prefix: int = 0, idempotency_key: str = ""
@@ -81,8 +94,7 @@ class OpenAIProvider:
         started = time.monotonic()
         path, wanted = self._request(model, {**body, "stream": True}, cache_prefix)
         response = await self._endpoint.post(path, wanted, idempotency_key=idempotency_key)
-        reader = _AsTheyAre(self.name, ends_in_done=self.preset.ends_in_done)
-        return HttpStream(response, self.name, reader, model, started, skips=reader.skips)
+        return self._opened(response, model, started)
 
     async def complete_native(
         self, dialect: str, model: Model, body: JsonObject, headers: Mapping[str, str]
@@ -110,6 +122,10 @@ class OpenAIProvider:
         response = await self._endpoint.post(path, {**request, "stream": True}, more=headers)
         reader = NativeEvents(self.name, openai_usage, openai_error)
         return HttpStream(response, self.name, reader, model, started)
+
+    def _opened(self, response: Response, model: Model, started: float) -> HttpStream:
+        reader = _AsTheyAre(self.name, ends_in_done=self.preset.ends_in_done)
+        return HttpStream(response, self.name, reader, model, started, skips=reader.skips)
 
     def _native(self, dialect: str, model: Model, body: JsonObject) -> tuple[str, dict[str, Any]]:
         name = model.upstream_name or model.name

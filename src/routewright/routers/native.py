@@ -10,11 +10,9 @@ tries every router before it is used.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import logging
 import math
-import mmap
 import os
 from collections.abc import Callable
 from functools import cache
@@ -45,8 +43,6 @@ OFF_ENV = "ROUTEWRIGHT_NATIVE"
 MOST_CHARS = 8_000
 _VERSION = 3
 _SLOT_BYTES = 16
-_LINE = 64  # bytes of a cache line
-_MOST_ARRAYS = 64
 _CODED = ("first", "second", "places")  # the large matrices
 _MOST_CODE = 32_767
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
@@ -183,8 +179,7 @@ class Vocabulary:
             "scales": table.scales,
             "signs": table.signs,
         }
-        room = _LargePages(sum(_bytes_of(value) for value in self.fields.values()))
-        self.struct, self._held = _filled(_Table, self.fields, room.take)
+        self.struct, self._held = _filled(_Table, self.fields)
         library().list_pieces(ctypes.byref(self.struct), self.struct.slots, len(listed))
 
     def text_rows(self, text: str) -> list[int]:
@@ -221,12 +216,9 @@ class Compiled:
         parts = _parts(encoder)
         self._reads = parts is not None
         self._parts = parts or _NOTHING  # holds what its own structures point at
-        coded = {name: _coded(fields[name]) for name in _CODED}
-        listed = [fields, *coded.values()]
-        room = _LargePages(sum(_bytes_of(value) for each in listed for value in each.values()))
-        made = {name: _filled(_Coded, each, room.take) for name, each in coded.items()}
+        made = {name: _filled(_Coded, _coded(fields[name])) for name in _CODED}
         structs = {name: struct for name, (struct, _) in made.items()}
-        self._struct, held = _filled(_Stack, fields | self._parts | structs, room.take)
+        self._struct, held = _filled(_Stack, fields | self._parts | structs)
         self._held = held, made
         self._at = ctypes.byref(self._struct)
         self._room: Any = ctypes.c_double * (2 * self._models)
@@ -387,37 +379,7 @@ def _alike(told: Floats, wanted: Floats) -> bool:
     return bool(np.allclose(told, wanted, rtol=_CLOSE, atol=_CLOSE * float(np.abs(wanted).max())))
 
 
-class _LargePages:
-    """Memory for arrays that are read all over for every prompt, side by side.
-
-    A processor finds few of the usual small pages again without looking them up, and in a virtual
-    machine that takes longer than what is read there.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._memory = mmap.mmap(-1, size + _LINE * _MOST_ARRAYS)
-        with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and not always
-            self._memory.madvise(mmap.MADV_HUGEPAGE)
-        self._at = 0
-
-    def take(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A copy of the array there."""
-        copy = np.frombuffer(self._memory, array.dtype, array.size, self._at)
-        copy[:] = array.reshape(-1)
-        self._at += -(-array.nbytes // _LINE) * _LINE
-        return copy
-
-
-def _bytes_of(value: Any) -> int:
-    """Of an array at most, whatever its numbers become; what is not needed is never touched."""
-    return 8 * value.size if isinstance(value, np.ndarray) else 0
-
-
-def _filled(
-    kind: Any,
-    fields: Arrays,
-    place: Callable[[NDArray[Any]], NDArray[Any]] = lambda array: array,
-) -> tuple[Any, list[NDArray[Any]]]:
+def _filled(kind: Any, fields: Arrays) -> tuple[Any, list[NDArray[Any]]]:
     """The structure, and the arrays that its pointers point into."""
     made = kind()
     held: list[NDArray[Any]] = []
@@ -426,7 +388,7 @@ def _filled(
         if value is None:
             continue
         if given in _KINDS:
-            array = place(np.ascontiguousarray(value, dtype=_KINDS[given]))
+            array = np.ascontiguousarray(value, dtype=_KINDS[given])
             held.append(array)
             value = array.ctypes.data_as(given)
         setattr(made, name, value)

@@ -309,11 +309,11 @@ class _Surface:
         await self._reply(dialect, call, None, scope, send)
 
     async def _reply(
-        self, dialect: Dialect, call: Call, begun: Begun | None, scope: Scope, send: Send
+        self, dialect: Dialect, call: Call, begun: Begun[Any] | None, scope: Scope, send: Send
     ) -> None:
         try:
             if call.request.stream:
-                stream = await self._relay.stream(call)
+                stream = await self._relay.stream(call, begun)
                 reply = _send_stream(scope, send, stream, dialect.writer(call))
             else:
                 answer = await self._relay.complete(call, begun)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from routewright.errors import UpstreamError
-from routewright.protocols import NativeAnswer, NativeProvider, Provider, Stream
+from routewright.protocols import Begun, NativeAnswer, NativeProvider, Provider, Stream
 from routewright.serve.call import Call
 from routewright.serve.needs import read_needs
 from routewright.serve.prefix import prefix_of
@@ -32,6 +33,32 @@ async def ask_stream(
         stream = await provider.stream_native(native.dialect, model, native.body, headers)
     else:
         stream = await provider.stream(model, call.request.body, cache_prefix=prefix(call, model))
+    return await opened(stream, model)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A stream that was sent for already, as ``ask_stream`` gives it."""
+
+    begun: Begun[Stream]
+    model: Model
+
+    @property
+    def started(self) -> float:
+        """When it was."""
+        return self.begun.started
+
+    async def complete(self) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+        """The stream with its first event."""
+        return await opened(await self.begun.complete(), self.model)
+
+
+async def opened(stream: Stream, model: Model) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+    """A stream with its events and the first of them.
+
+    Raises:
+        UpstreamError: there is none.
+    """
     try:
         events = aiter(stream)
         return stream, events, await anext(events)

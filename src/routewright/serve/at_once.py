@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AtOnce:
-    """Takes chat completions that are answered in one piece.
+    """Takes chat completions: whole answers to their end, streams to their first event.
 
     Args:
         gateway: whose relay answers.
@@ -77,9 +77,7 @@ class AtOnce:
             body = decode_object(raw)
             refuse_routing(body)
             request = chat_request(body)
-            call = None
-            if not request.stream:
-                call = self._relay.begin_now(request, scope[KEY], arrival)
+            call = self._relay.begin_now(request, scope[KEY], arrival)
         except RoutewrightError:  # for ``app`` to tell
             return False
         if call is None:
@@ -99,7 +97,7 @@ class Passage:
     __slots__ = ("_begun", "_call", "_exchange", "_owner", "_relay", "_watchers")
 
     def __init__(
-        self, owner: AtOnce, relay: Relay, exchange: Exchange, call: Call, begun: Begun
+        self, owner: AtOnce, relay: Relay, exchange: Exchange, call: Call, begun: Begun[Any]
     ) -> None:
         self._owner = owner
         self._relay = relay

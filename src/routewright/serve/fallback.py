@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -43,9 +43,12 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sent(Protocol[T_co]):
-    """A call of the chosen model that was sent already, since ``started``."""
+    """A call of the chosen model that was sent already."""
 
-    started: float
+    @property
+    def started(self) -> float:
+        """``time.monotonic()`` when it was."""
+        ...
 
     async def complete(self) -> T_co:
         """What it gives; raises as any other call."""
@@ -88,7 +91,7 @@ class Fallbacks:
         self._budget = budget
         # Told once: what a protocol is an instance of takes longer to tell than the rest.
         self._begin = {
-            name: provider.begin
+            name: (provider.begin, provider.begin_stream)
             for name, model in pool.items()
             if isinstance(provider := providers.get(model.provider), BeginningProvider)
             and model.provider not in turns.gates
@@ -98,22 +101,23 @@ class Fallbacks:
         """What the health of a model of the pool is kept under."""
         return self._targets[name]
 
-    def begin(self, call: Call, cache_prefix: int) -> Begun | None:
+    def begin(self, call: Call, cache_prefix: int) -> Begun[Any] | None:
         """Send the request to the chosen model, where nothing has to be waited for before that.
 
         What is sent is for ``answered`` or ``first`` to end.
         """
         name = call.decision.model
-        begin, target = self._begin.get(name), self._targets[name]
-        if begin is None or self.health.pause(target) is not None:
+        ways, target = self._begin.get(name), self._targets[name]
+        if ways is None or self.health.pause(target) is not None:
             return None
+        begin = ways[call.request.stream]
         begun = begin(self._pool[name], call.request.body, cache_prefix=cache_prefix)
         if begun is not None:
             self._budget.earn()
             self.health.admit(target)
         return begun
 
-    def answered(self, call: Call, begun: Begun, *, cancelled: bool = False) -> None:
+    def answered(self, call: Call, begun: Begun[Any], *, cancelled: bool = False) -> None:
         """What ``begin`` has sent was answered, or was ended here because the client left."""
         outcome = "cancelled" if cancelled else "ok"
         took_s = time.monotonic() - begun.started

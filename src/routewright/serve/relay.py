@@ -19,7 +19,7 @@ from routewright.errors import (
 from routewright.protocols import Begun, Completion, NativeAnswer, Stream
 from routewright.serve.answers import Entry
 from routewright.serve.arrival import Arrival
-from routewright.serve.asking import ask_stream, ask_whole, prefix
+from routewright.serve.asking import Opening, ask_stream, ask_whole, prefix
 from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.content import Contents
@@ -122,7 +122,7 @@ class Relay:
         self._ledger.decided(call)
         return call
 
-    def ask_now(self, call: Call) -> Begun | None:
+    def ask_now(self, call: Call) -> Begun[Any] | None:
         """Send a begun call, where that has nothing to wait for; None is for ``complete``."""
         model = call.generation.decider.pool[call.decision.model]
         try:
@@ -130,18 +130,18 @@ class Relay:
         except RoutewrightError:
             return None  # it is told when the call is made again
 
-    def answered(self, call: Call, begun: Begun, done: Completion) -> dict[str, Any]:
+    def answered(self, call: Call, begun: Begun[Any], done: Completion) -> dict[str, Any]:
         """As ``complete``, of a call that ``ask_now`` has sent and that went well."""
         call.generation.fallbacks.answered(call, begun)
         return self._completed(call, done)
 
-    def left(self, call: Call, begun: Begun) -> None:
+    def left(self, call: Call, begun: Begun[Any]) -> None:
         """The client of a call that ``ask_now`` has sent has left."""
         begun.close()
         call.generation.fallbacks.answered(call, begun, cancelled=True)
         self._ended(call, "failed", None, None)
 
-    async def complete(self, call: Call, begun: Begun | None = None) -> dict[str, Any]:
+    async def complete(self, call: Call, begun: Begun[Completion] | None = None) -> dict[str, Any]:
         """The answer in one piece: the upstream's object, with ours under ``routewright``.
 
         Args:
@@ -169,8 +169,10 @@ class Relay:
             self._keep(call, key, (msgspec.json.encode(done.body),), done.cost_usd)
         return told
 
-    async def stream(self, call: Call) -> RelayedStream:
+    async def stream(self, call: Call, begun: Begun[Stream] | None = None) -> RelayedStream:
         """The answer as server-sent events; its first event has already arrived.
+
+        ``begun`` is what ``ask_now`` has sent.
 
         Raises:
             UpstreamError: every model that was asked failed before its first event.
@@ -182,9 +184,12 @@ class Relay:
             events = aiter(replay)
             opened = self._copied(call, replay, events, await anext(events))
             return RelayedStream(call, *opened, record=self._replayed)
+        opening = None
+        if begun is not None:
+            opening = Opening(begun, call.generation.decider.pool[call.decision.model])
         try:
             opened = await call.generation.fallbacks.first(
-                call, lambda p, m: ask_stream(call, p, m)
+                call, lambda p, m: ask_stream(call, p, m), opening
             )
         except BaseException:
             self._ended(call, "failed", None, None)

@@ -20,7 +20,7 @@ from routewright.data.journal import Journal
 from routewright.serve import at_once
 from routewright.serve.gateway import Gateway
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
-from tests.fakes.upstream import Hang, Raw, Refuse, Say, Upstream
+from tests.fakes.upstream import Cut, Hang, Raw, Refuse, Say, Upstream
 
 PATH = "/v1/chat/completions"
 TIMEOUTS = Timeouts(first_byte_s=1.0, idle_s=1.0, total_s=1.5)
@@ -158,9 +158,44 @@ def test_an_upstream_that_says_nothing_is_left_in_time(running, taken, upstream)
     assert upstream.left_hanging.acquire(timeout=5)
 
 
-def test_a_client_that_leaves_stops_the_call(running, taken, upstream, tmp_path):
+def test_a_stream_is_the_same_stream(running, taken):
+    def words(body: bytes) -> list[Any]:
+        events = [json.loads(e[6:]) for e in body.split(b"\n\n") if e.startswith(b"data: {")]
+        return [[choice["delta"] for choice in event["choices"]] for event in events]
+
+    quick = running.chat("hello", stream=True)
+    assert (quick.status, taken) == (200, [True])
+    assert quick.body.endswith(b"data: [DONE]\n\n")
+    running.gateway.generation.inline_tokens = 0  # for a thread: not at once
+    other = running.chat("hello", stream=True)
+    assert taken == [True, False]
+    assert words(quick.body) == words(other.body)
+    assert set(quick.headers) == set(other.headers)
+
+
+@pytest.mark.parametrize("step", [Refuse(500), Raw(b"no events", "text/plain"), Hang(), Cut(0)])
+def test_a_stream_that_does_not_begin_is_followed_by_the_next_best(step, running, upstream, taken):
+    upstream.script["cheap"] = [step]
+    reply = running.chat("hello", stream=True)
+    assert (reply.status, taken) == (200, [True])
+    assert reply.headers["x-routewright-model"] == "strong"
+    assert reply.headers["x-routewright-attempts"].endswith(", strong=ok")
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_that_breaks_is_no_success(running, upstream, taken, tmp_path):
+    upstream.script["cheap"] = [Cut(1)]
+    reply = running.chat("hello", stream=True)
+    assert (reply.status, taken) == (200, [True])
+    assert b"[DONE]" not in reply.body
+    assert b'"error"' in reply.body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_stops_the_call(stream, running, taken, upstream, tmp_path):
     upstream.script["cheap"] = [Hang()]
-    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hello"}]})
+    messages = [{"role": "user", "content": "hello"}]
+    body = json.dumps({"model": "auto", "messages": messages, "stream": stream})
     with socket.create_connection(("127.0.0.1", running.port)) as client:
         head = f"POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
         client.sendall((head + body).encode())
