@@ -38,7 +38,8 @@ class Known:
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._at = at
         scope[_MEMO] = {}
-        self._scope: dict[str, Any] = {**scope}
+        # Without what leads back to that one exchange.
+        self._scope = {name: each for name, each in scope.items() if name != "extensions"}
 
     @classmethod
     def of(cls, data: bytes, scope: Scope, body: bytes) -> Known | None:

@@ -118,6 +118,7 @@ class GuardedProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         del self._parser  # each holds the other, which the garbage collector alone would undo
+        self._known = self._newest = None  # likewise
         self.state.connections.discard(self)  # pyright: ignore[reportArgumentType]
         self._head_done()
         self._cancel_stuck()

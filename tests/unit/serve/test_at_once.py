@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import http.client
 import json
 import socket
@@ -18,7 +18,12 @@ import pytest
 from routewright.config import Timeouts
 from routewright.data.journal import Journal
 from routewright.serve import at_once
+from routewright.serve.at_once import Passage
+from routewright.serve.call import Call
+from routewright.serve.exchange import Exchange
 from routewright.serve.gateway import Gateway
+from routewright.serve.http import GuardedProtocol
+from routewright.state.api_key import Terms
 from tests.fakes.gateway import ByWord, Served, scripted_settings, served
 from tests.fakes.upstream import Cut, Hang, Raw, Refuse, Say, Upstream
 
@@ -240,6 +245,31 @@ def test_many_at_once_are_all_answered(running, taken):
     assert all(taken)
 
 
+def test_a_connection_that_ends_leaves_nothing_for_the_garbage_collector(running, taken):
+    kinds = (GuardedProtocol, Exchange, Passage, Call)
+
+    def alive() -> int:
+        return sum(isinstance(each, kinds) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for number in range(20):
+            body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}]}
+            client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+            for _ in range(3):
+                client.request("POST", PATH, json.dumps({**body, "stream": number % 2 == 0}))
+                assert client.getresponse().read()
+            client.close()
+        deadline = time.monotonic() + 5
+        while alive() > before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert alive() <= before
+    finally:
+        gc.enable()
+
+
 def test_requests_that_wait_behind_one_another_are_answered_in_order(running, taken):
     def request(text: str) -> bytes:
         body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text}]})
@@ -290,10 +320,7 @@ def test_what_runs_when_the_server_ends_is_recorded(upstream, tmp_path, taken, m
 
 
 def test_a_key_that_is_counted_goes_the_way_that_counts():
-    from routewright.state.api_key import Terms
-
     assert Terms(requests_per_min=1).counted
     assert Terms(tokens_per_min=1).counted
     assert Terms(day_usd=1.0).counted
     assert not Terms(models=("cheap",)).counted
-    assert asyncio.iscoroutinefunction(Gateway.start)
