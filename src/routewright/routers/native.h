@@ -46,10 +46,14 @@ static inline int is_upper(unsigned char c) { return c >= 'A' && c <= 'Z'; }
 static inline int is_lower(unsigned char c) { return c >= 'a' && c <= 'z'; }
 static inline int is_word(unsigned char c) { return is_digit(c) || is_upper(c) || is_lower(c) || c == '_'; }
 
-/* encoders/features.py: FEATURES of an ASCII text; 0, or -1 where it is too long. */
-int64_t features(const char *text, int64_t n, double *out);
+/* What is known of each of the 256 characters that a text is written in: Python tells it. */
+enum { SPACE = 1, DIGIT = 2, CAPITAL = 4, LETTER = 8, WORD = 16, OPERATOR = 32, QUOTE = 64 };
 
-/* Rows of a text's pieces and signs, at most MOST; -1 where it is too long. encoders/static.py. */
+/* encoders/features.py: FEATURES of a text; 0, or -1 where it is too long. */
+int64_t features(const char *text, const uint8_t *kinds, int64_t n, double *out);
+
+/* Rows of a text's pieces and signs, at most MOST; -1 where it is too long. It is UTF-8; what
+ * is outside ASCII there is part of a word. encoders/static.py. */
 int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows);
 
 /* The sum of rows' vectors (width,). */

@@ -1,11 +1,10 @@
 """Deciding in compiled code, where a compiler was at hand when the package was installed.
 
 Most of what a decision costs in Python is not arithmetic but the way to it: a few hundred small
-steps over one prompt. ``native_*.c`` takes them for the stack router: all
-where the encoder is the default or the static one and the text plain ASCII, else those from the
-vector on.
-Both ways give the same numbers up to rounding; tests hold them against each other, and ``compiled``
-tries every router before it is used.
+steps over one prompt. ``native_*.c`` takes them for the stack router: all where the text is ASCII
+and the encoder the default or the static one, with that also of most other texts
+(``native_bytes``), else those from the vector on. Both ways give the same numbers up to rounding;
+tests hold them against each other, and ``compiled`` tries every router before it is used.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from routewright.encoders.hashed import HashedEncoder
 from routewright.encoders.space import REACH, View
 from routewright.encoders.static import StaticEncoder, TableParts
 from routewright.protocols import Encoder
+from routewright.routers.native_bytes import as_bytes
 from routewright.types import Prompt
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ Arrays = dict[str, Any]
 LIBRARY = Path(__file__).with_name("_native.so")
 OFF_ENV = "ROUTEWRIGHT_NATIVE"
 MOST_CHARS = 8_000
-_VERSION = 3
-_SLOT_BYTES = 16
+_VERSION, _SLOT_BYTES, _MOST_CODE = 4, 16, 32_767
 _CODED = ("first", "second", "places")  # the large matrices
-_MOST_CODE = 32_767
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
 _TRIED = (
     "What is 17 * 3? Answer with the number only.",
@@ -52,6 +50,7 @@ _TRIED = (
     "Translate to French: the cat's \"hat\" isn't here; (A) yes\n(B) no\nAnswer: A\nAnswer: ",
     "",
     "zzz qqq_xx " * 700,
+    "Où est “l’été” — 3 × 4 m² ?",
 )
 
 
@@ -149,11 +148,12 @@ def library() -> Any:
         logger.warning("%s: %s; decisions take longer: install again", LIBRARY.name, error)
         return None
     text = (ctypes.c_char_p, ctypes.c_int64)
-    found.features.argtypes = (*text, _F64)
+    found.features.argtypes = (ctypes.c_char_p, *text, _F64)
     found.text_rows.argtypes = (_pointer(_Table), *text, _I32)
     found.list_pieces.argtypes = (_pointer(_Table), _U8, ctypes.c_int64)
     found.list_pieces.restype = None
-    found.expected.argtypes = (_pointer(_Stack), *text, ctypes.c_double, _F64)
+    texts = (ctypes.c_char_p, ctypes.c_char_p, *text, ctypes.c_int64)
+    found.expected.argtypes = (_pointer(_Stack), *texts, ctypes.c_double, _F64)
     three = (ctypes.c_double,) * 3
     found.decided.argtypes = (_pointer(_Stack), _F64, _F32, *three, _F64)
     for name in ("features", "text_rows", "expected", "decided"):
@@ -183,10 +183,10 @@ class Vocabulary:
         library().list_pieces(ctypes.byref(self.struct), self.struct.slots, len(listed))
 
     def text_rows(self, text: str) -> list[int]:
-        """Rows of an ASCII text's pieces and signs, in order."""
-        told = (ctypes.c_int32 * MOST_CHARS)()
-        raw = text.encode("ascii")
-        return list(told[: library().text_rows(ctypes.byref(self.struct), raw, len(raw), told)])
+        """Rows of a text's pieces and signs, in order; of one that Python has to read none."""
+        told, written = (ctypes.c_int32 * MOST_CHARS)(), as_bytes(text)
+        read = written.read if written is not None else b""
+        return list(told[: library().text_rows(ctypes.byref(self.struct), read, len(read), told)])
 
 
 @cache
@@ -195,11 +195,12 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(StaticEncoder("static").fit(()).table)
 
 
-def features(text: str) -> list[float]:
-    """``FEATURES`` of an ASCII text of at most ``MOST_CHARS``."""
-    told = (ctypes.c_double * 24)()
-    raw = text.encode("ascii")
-    library().features(raw, len(raw), told)
+def features(text: str) -> list[float] | None:
+    """``FEATURES`` of a text of at most ``MOST_CHARS``; None of one that Python has to read."""
+    told, written = (ctypes.c_double * 24)(), as_bytes(text)
+    if written is None:
+        return None
+    library().features(written.text, written.kinds, len(text), told)
     return list(told)
 
 
@@ -215,6 +216,7 @@ class Compiled:
         self._models = int(fields["models"])
         parts = _parts(encoder)
         self._reads = parts is not None
+        self._reads_all = parts is not None and not parts["words"].width
         self._parts = parts or _NOTHING  # holds what its own structures point at
         made = {name: _filled(_Coded, _coded(fields[name])) for name in _CODED}
         structs = {name: struct for name, (struct, _) in made.items()}
@@ -232,10 +234,13 @@ class Compiled:
     def expected(self, prompt: Prompt) -> tuple[Floats, Floats] | None:
         """Scores (m,) and costs (m,); None for a text that Python has to read."""
         text = prompt.text
-        if not self._reads or len(text) > MOST_CHARS or not text.isascii():
-            return None
+        written = None
+        if self._reads and len(text) <= MOST_CHARS and (self._reads_all or text.isascii()):
+            written = as_bytes(text)
         told = self._room()
-        if self._expected(self._at, text.encode(), len(text), _limit(prompt), told):
+        if written is None or self._expected(
+            self._at, *written, len(written.read), len(text), _limit(prompt), told
+        ):
             return None
         return self._apart(told)
 

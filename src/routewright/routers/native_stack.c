@@ -10,7 +10,7 @@
 
 #include "native.h"
 
-#define VERSION 3
+#define VERSION 4
 #define FORM 0.6
 #define CALM 2.0
 #define TIE 1e-6
@@ -222,15 +222,19 @@ int64_t decided(const Stack *s, const double *form, const float *vector, double 
     return 0;
 }
 
-/* The same of an ASCII text; -1 where it is too long. */
-int64_t expected(const Stack *s, const char *text, int64_t n, double limit, double *out) {
-    if (n < 0 || n > MOST) return -1;
+/* The same of a text and its kinds; read is what is cut into pieces. -1 where one of
+ * them is too long. */
+int64_t expected(const Stack *s, const char *text, const uint8_t *kinds, const char *read, int64_t bytes,
+                 int64_t n, double limit, double *out) {
+    if (n < 0 || n > MOST || bytes < 0 || bytes > MOST) return -1;
     float *vector = malloc((size_t)s->width * sizeof(float) + MOST * sizeof(int32_t));
     if (!vector) return -2;
     int32_t *rows = (int32_t *)(vector + s->width);
     double form[FEATURES];
     float share = (float)s->share;
-    features(text, n, form);
+    features(text, kinds, n, form);
+    double wide = 0.0;
+    for (int64_t i = 0; i < n; i++) wide += (unsigned char)text[i] >= 128;
     for (int64_t i = 0; i < FEATURES; i++)
         form[i] = within(-s->reach, ((double)(float)form[i] - s->mean[i]) / s->scale[i], s->reach);
     int64_t failed = 0;
@@ -238,14 +242,14 @@ int64_t expected(const Stack *s, const char *text, int64_t n, double limit, doub
     if (s->table_width) {
         float *sum = vector + s->table_at;
         double length = 0.0;
-        sum_codes(&s->table, s->table_width, rows, text_rows(&s->table, text, n, rows), sum);
+        sum_codes(&s->table, s->table_width, rows, text_rows(&s->table, read, bytes, rows), sum);
         for (int64_t j = 0; j < s->table_width; j++) length += (double)sum[j] * (double)sum[j];
         length = sqrt(length);
         for (int64_t j = 0; j < s->table_width; j++)
             sum[j] = length > 1e-12 ? (float)((double)sum[j] / length) : 0.0f;
     }
     for (int64_t j = 0; j < s->width; j++) vector[j] *= share;
-    if (!failed) failed = decided(s, form, vector, (double)n, 0.0, limit, out);
+    if (!failed) failed = decided(s, form, vector, (double)n, wide, limit, out);
     free(vector);
     return failed;
 }

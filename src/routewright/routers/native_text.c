@@ -1,4 +1,4 @@
-/* An ASCII text's features and the rows of its pieces. What they are is defined by the Python of
+/* A text's features and the rows of its pieces, a byte a character. What they are is defined by the Python of
  * encoders/, which reads all other texts, and every text where this is not built. No state, no
  * allocation, no Python.
  */
@@ -10,6 +10,7 @@
 #include "native.h"
 
 #define LONGEST 100 /* characters of a word that has pieces */
+#define BYTES 4     /* of a character in UTF-8, at most */
 #define MARK 2      /* before a piece that does not begin a word */
 #define BLOCK 32 /* bytes, half a cache line: twice as many numbers */
 #define AHEAD 8
@@ -18,6 +19,7 @@ static uint32_t hash_of(uint32_t seed, const char *s, int64_t n) {
     for (int64_t i = 0; i < n; i++) seed = (seed ^ (unsigned char)s[i]) * 16777619u;
     return seed;
 }
+#define IS(c, kind) (kinds[(unsigned char)(c)] & (kind))
 #define EMPTY_HASH 2166136261u
 
 static int has(const char *text, int64_t n, const char *said) {
@@ -32,12 +34,12 @@ static int64_t count_of(const char *text, int64_t n, const char *said) {
 }
 
 /* How often a word stands in a text by itself. */
-static int64_t whole_words(const char *text, int64_t n, const char *word) {
+static int64_t whole_words(const uint8_t *kinds, const char *text, int64_t n, const char *word) {
     int64_t size = (int64_t)strlen(word), found = 0;
     const char *end = text + n, *at = text;
     while ((at = memmem(at, (size_t)(end - at), word, (size_t)size)) != NULL) {
-        int before = at > text && is_word((unsigned char)at[-1]);
-        int after = at + size < end && is_word((unsigned char)at[size]);
+        int before = at > text && IS(at[-1], WORD);
+        int after = at + size < end && IS(at[size], WORD);
         found += !before && !after;
         at += size;
     }
@@ -57,12 +59,12 @@ enum { CODES = 8, ONLY = 8, STEPS = 10, WRITE = 16, LIST = 24, TOLD = 30 };
 
 static uint32_t between(int from, int to) { return (uint32_t)((1ull << to) - (1ull << from)); }
 
-static uint32_t told_by(const char *low, int64_t n) {
+static uint32_t told_by(const uint8_t *kinds, const char *low, int64_t n) {
     uint32_t told = 0;
     for (int64_t at = 0; at < n;) {
-        if (!is_word((unsigned char)low[at])) { at++; continue; }
+        if (!IS(low[at], WORD)) { at++; continue; }
         int64_t start = at;
-        while (at < n && is_word((unsigned char)low[at])) at++;
+        while (at < n && IS(low[at], WORD)) at++;
         int64_t size = at - start;
         if (size < 3 || size > 9) continue;
         for (int word = 0; word < TOLD; word++)
@@ -74,21 +76,21 @@ static uint32_t told_by(const char *low, int64_t n) {
 }
 
 /* Worked examples: lines that begin with "answer:", "a:" or "output:" and go on. */
-static int64_t shots(const char *low, int64_t n) {
+static int64_t shots(const uint8_t *kinds, const char *low, int64_t n) {
     static const char *const heads[] = {"answer", "a", "output"};
     int64_t found = 0, at = 0;
     while (at <= n) {
         if (at && low[at - 1] != '\n') { at++; continue; }
         int64_t word = at;
-        while (word < n && is_space((unsigned char)low[word])) word++;
+        while (word < n && IS(low[word], SPACE)) word++;
         int64_t end = -1;
         for (int head = 0; head < 3 && end < 0; head++) {
             int64_t size = (int64_t)strlen(heads[head]), next = word + size;
             if (next > n || memcmp(low + word, heads[head], (size_t)size)) continue;
-            while (next < n && is_space((unsigned char)low[next])) next++;
+            while (next < n && IS(low[next], SPACE)) next++;
             if (next >= n || low[next] != ':') continue;
             next++;
-            while (next < n && is_space((unsigned char)low[next])) next++;
+            while (next < n && IS(low[next], SPACE)) next++;
             if (next < n) end = next + 1;
         }
         if (end >= 0) { found++; at = end; continue; }
@@ -97,15 +99,15 @@ static int64_t shots(const char *low, int64_t n) {
     return found;
 }
 
-static int64_t loops(const char *text, int64_t n) {
+static int64_t loops(const uint8_t *kinds, const char *text, int64_t n) {
     int64_t found = 0;
     const char *end = text + n, *at = text;
     while ((at = memmem(at, (size_t)(end - at), "for ", 4)) != NULL) {
         const char *next = at + 4;
-        while (next < end && is_word((unsigned char)*next)) next++;
+        while (next < end && IS(*next, WORD)) next++;
         if (next == at + 4 || end - next < 3 || memcmp(next, " in", 3) ||
-            (end - next > 3 && is_word((unsigned char)next[3]))) { at++; continue; }
-        found += !(at > text && is_word((unsigned char)at[-1]));
+            (end - next > 3 && IS(next[3], WORD))) { at++; continue; }
+        found += !(at > text && IS(at[-1], WORD));
         at = next + 3;
     }
     return found;
@@ -116,14 +118,14 @@ static int is_option(const char *word, int64_t size) {
 }
 
 /* How many of the words differ; and how many of them are options such as "A)". */
-static int64_t distinct(const char *text, int64_t n, int64_t *words, int64_t *options, int *last) {
+static int64_t distinct(const uint8_t *kinds, const char *text, int64_t n, int64_t *words, int64_t *options, int *last) {
     int64_t count = 0, differ = 0;
     int32_t starts[MOST / 2 + 1], sizes[MOST / 2 + 1];
     *options = 0, *last = 0;
     for (int64_t at = 0; at < n;) {
-        if (is_space((unsigned char)text[at])) { at++; continue; }
+        if (IS(text[at], SPACE)) { at++; continue; }
         int64_t start = at;
-        while (at < n && !is_space((unsigned char)text[at])) at++;
+        while (at < n && !IS(text[at], SPACE)) at++;
         starts[count] = (int32_t)start, sizes[count] = (int32_t)(at - start);
         *last = is_option(text + start, at - start);
         *options += *last;
@@ -147,19 +149,19 @@ static int64_t distinct(const char *text, int64_t n, int64_t *words, int64_t *op
     return differ;
 }
 
-int64_t features(const char *text, int64_t n, double *out) {
+int64_t features(const char *text, const uint8_t *kinds, int64_t n, double *out) {
     if (n < 0 || n > MOST) return -1;
     char low[MOST + 1];
     int64_t letters = 0, capitals = 0, spaces = 0, digits = 0, operators = 0, questions = 0;
     int64_t braces = 0, brackets = 0, semicolons = 0, equals = 0, quotes = 0, colons = 0;
-    int64_t numbers = 0, number = 0, longest = 0, inner = 0, lines = 0;
+    int64_t numbers = 0, number = 0, longest = 0, inner = 0, lines = 0, wide = 0;
     for (int64_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
         low[i] = (char)(is_upper(c) ? c + 32 : c);
-        letters += is_upper(c) || is_lower(c);
-        capitals += is_upper(c);
-        spaces += is_space(c);
-        if (is_digit(c)) {
+        letters += IS(c, LETTER) != 0;
+        capitals += IS(c, CAPITAL) != 0;
+        spaces += IS(c, SPACE) != 0;
+        if (IS(c, DIGIT)) {
             digits++;
             numbers += number == 0;
             if (++number > longest) longest = number;
@@ -170,8 +172,8 @@ int64_t features(const char *text, int64_t n, double *out) {
             case '-':
                 if (i + 1 < n && i > 0) {
                     unsigned char next = (unsigned char)text[i + 1], before = (unsigned char)text[i - 1];
-                    operators += (is_space(next) || is_digit(next) || next == '(') &&
-                                 (before == ')' || is_space(before) || is_digit(before));
+                    operators += (IS(next, SPACE | DIGIT) || next == '(') &&
+                                 (before == ')' || IS(before, SPACE | DIGIT));
                 }
                 break;
             case '?': questions++; break;
@@ -181,28 +183,33 @@ int64_t features(const char *text, int64_t n, double *out) {
             case '"': case '`': quotes++; break;
             case ':': colons++; break;
             case '(':
-                inner += i + 3 < n && is_option(text + i + 1, 2) && is_space((unsigned char)text[i + 3]);
+                inner += i + 3 < n && is_option(text + i + 1, 2) && IS(text[i + 3], SPACE);
                 break;
-            default: break;
+            default:
+                if (c < 128) break;
+                wide++;
+                operators += IS(c, OPERATOR) != 0;
+                quotes += IS(c, QUOTE) != 0;
+                break;
         }
     }
     low[n] = 0;
     int64_t begin = 0, end = n;
-    while (begin < end && is_space((unsigned char)text[begin])) begin++;
-    while (end > begin && is_space((unsigned char)text[end - 1])) end--;
+    while (begin < end && IS(text[begin], SPACE)) begin++;
+    while (end > begin && IS(text[end - 1], SPACE)) end--;
     int64_t last_line = begin;
     for (int64_t i = begin; i < end; i++)
         if (text[i] == '\n') lines++, last_line = i + 1;
     int64_t words, options;
     int last_is_option;
-    int64_t differ = distinct(text, n, &words, &options, &last_is_option);
-    if (last_is_option && !is_space((unsigned char)text[n - 1])) options--;
+    int64_t differ = distinct(kinds, text, n, &words, &options, &last_is_option);
+    if (last_is_option && !IS(text[n - 1], SPACE)) options--;
     options += inner;
-    uint32_t told = told_by(low, n);
-    int64_t code = braces + semicolons + loops(text, n);
+    uint32_t told = told_by(kinds, low, n);
+    int64_t code = braces + semicolons + loops(kinds, text, n);
     if (equals > 1) code += count_of(text, n, "==");
     for (int word = 0; word < CODES; word++)
-        if (told >> word & 1) code += whole_words(text, n, CODE[word]);
+        if (told >> word & 1) code += whole_words(kinds, text, n, CODE[word]);
     double chars = n > 0 ? (double)n : 1.0;
     int64_t json = braces + brackets + (quotes ? count_of(text, n, "\":") : 0);
     int only = (told & between(ONLY, STEPS)) || has(low, n, "just the ") || has(low, n, "nothing else") ||
@@ -210,11 +217,11 @@ int64_t features(const char *text, int64_t n, double *out) {
                has(low, n, "single letter");
     int steps = (told & between(STEPS, WRITE)) || has(low, n, "step by step") || has(low, n, "show your work");
     int list = (told & between(LIST, TOLD)) || has(low, n, "all of");
-    int few = colons > 1 && memchr(text, '\n', (size_t)n) != NULL && shots(low, n) > 1;
+    int few = colons > 1 && memchr(text, '\n', (size_t)n) != NULL && shots(kinds, low, n) > 1;
     const double told_all[FEATURES] = {
         log1p((double)n), log1p((double)words), log1p((double)(lines + 1)),
         (double)(n - spaces) / (double)(words > 0 ? words : 1),
-        (double)digits / chars, (double)capitals / chars, 0.0,
+        (double)digits / chars, (double)capitals / chars, (double)wide / chars,
         (double)(n - letters - spaces - digits) / chars,
         log1p((double)numbers), (double)(longest < 30 ? longest : 30), log1p((double)operators),
         log1p((double)questions), log1p((double)code),
@@ -259,7 +266,6 @@ static int32_t row_of(const Table *table, const char *s, int64_t size) {
  * word there is room for the mark of a piece that does not begin it. */
 static int64_t pieces(const Table *table, char *word, int64_t size, int32_t *rows) {
     int64_t count = 0, start = 0;
-    if (size > LONGEST) return 0;
     while (start < size) {
         int64_t begin = start ? start - MARK : 0, end = begin + table->longest;
         char before[MARK] = {0};
@@ -278,18 +284,18 @@ static int64_t pieces(const Table *table, char *word, int64_t size, int32_t *row
 int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows) {
     if (n < 0 || n > MOST) return -1;
     int64_t count = 0;
-    char room[MARK + LONGEST + 1], *word = room + MARK;
+    char room[MARK + BYTES * LONGEST + 1], *word = room + MARK;
     for (int64_t at = 0; at < n;) {
         unsigned char c = (unsigned char)text[at];
         if (c == '_') {
             *word = '_';
             count += pieces(table, word, 1, rows + count);
             at++;
-        } else if (is_word(c)) {
-            int64_t size = 0;
-            for (; at < n && is_word((unsigned char)text[at]) && text[at] != '_'; at++, size++)
-                if (size < LONGEST + 1) word[size] = (char)(is_upper((unsigned char)text[at]) ? text[at] + 32 : text[at]);
-            count += pieces(table, word, size, rows + count);
+        } else if (is_word(c) || c >= 128) {
+            int64_t size = 0, letters = 0;
+            for (; at < n && (is_word((unsigned char)text[at]) || (unsigned char)text[at] >= 128) && text[at] != '_'; at++, size++)
+                if (letters += (text[at] & 0xC0) != 0x80, size < BYTES * LONGEST + 1) word[size] = (char)(is_upper((unsigned char)text[at]) ? text[at] + 32 : text[at]);
+            if (letters <= LONGEST) count += pieces(table, word, size, rows + count);
         } else {
             if (c < 128 && table->signs[c] >= 0) rows[count++] = table->signs[c];
             at++;

@@ -20,6 +20,7 @@ from routewright.data import RoutingData
 from routewright.encoders.features import text_features
 from routewright.encoders.static import StaticEncoder, _table
 from routewright.encoders.tokens import plain_words
+from routewright.encoders.wordpiece import words
 from routewright.routers import native
 from routewright.routers.check import sample_data
 from routewright.routers.stack import StackRouter
@@ -99,6 +100,45 @@ def test_words_are_cut_into_the_same_pieces(text):
     ]
     wanted += [signs[ord(each)] for each in text if signs[ord(each)] >= 0]
     assert sorted(native.vocabulary().text_rows(text)) == sorted(wanted)
+
+
+# Of every kind that the patterns tell apart: letters with and without an accent, capitals, other
+# digits, spaces, operators, quotes, marks, signs with and without a row, halves of an emoji.
+STRANGE = "éÈñüßøŁ²½×÷−≠“”«»’–—…¿€°\u00a0\u2003\u0301٣３ﬁKİıſ中한가日🙂\u200d\ufeff\x85\ud83d"
+FEW = st.lists(
+    st.sampled_from(
+        [*STRANGE, *PIECES, "x", "E", " ", "\n", "-", "(", "7", "for ", " in", "café "]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@built
+@settings(QUIET, max_examples=600)
+@given(FEW)
+def test_a_few_characters_outside_ascii_are_read_alike(text):
+    told = native.features(text)
+    if told is None:
+        return
+    assert np.array(told, dtype=np.float32).tolist() == text_features([text])[0].tolist()
+    table = _table()
+    wanted = [row for word in words(text) for row in np.frombuffer(table._rows[word], np.intp)]
+    assert sorted(native.vocabulary().text_rows(text)) == sorted(wanted)
+
+
+@built
+@settings(QUIET, max_examples=300)
+@given(FEW)
+def test_with_them_scores_and_costs_are_the_same(router, default, text):
+    close(router, text)
+    close(default, text)
+
+
+@built
+def test_most_texts_with_some_are_read_by_the_compiled_code():
+    for text in ("Où est le café?", "It’s 3 × 4 – “why”…", "5 m² at 20 °C", "naïve, ¿qué?"):
+        assert native.features(text) is not None, text
+    assert native.features("中文 " * 20 + "".join(map(chr, range(0x4E00, 0x4E20)))) is None
 
 
 @built
@@ -244,20 +284,25 @@ from routewright.routers import native
 native.LIBRARY = __import__("pathlib").Path(sys.argv[1])
 native.library.cache_clear()
 words, rng = native.vocabulary(), random.Random(0)
-alphabet = [chr(at) for at in range(128)] + {[p for p in PIECES if p]!r}
+alphabet = [chr(at) for at in range(128)] + {[p for p in PIECES if p]!r} + list("é’×²")
 for count in [0, 1, 2, 5, 60, 4000] * 60:
     text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
     native.features(text), words.text_rows(text)
 for text in ("a " * 4000, "_" * 8000, "x" * 8000, "\\n" * 8000, "a:" * 4000, "\\na:b" * 2000):
     native.features(text), words.text_rows(text)
-assert native.library().features(b"x" * 8001, 8001, (ctypes.c_double * 24)()) == -1
+assert native.library().features(b"x" * 8001, bytes(256), 8001, (ctypes.c_double * 24)()) == -1
 from routewright import routers
 from routewright.routers.check import sample_data
 from routewright.types import Prompt
 router = routers.make("stack").fit(sample_data(n=60))
+static = routers.make("stack", encoder="static").fit(sample_data(n=60))
+plain = [each for each in alphabet if each.isascii()]
 for count in [0, 1, 2, 5, 60, 4000] * 10:
-    text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
+    text = "".join(rng.choice(plain) for _ in range(count))[:8000]
     assert router._native.expected(Prompt.from_text("p", text)) is not None
+    text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
+    told = static._native.expected(Prompt.from_text("p", text))
+    assert told is not None or count > 1000
 for text in ("a " * 4000, "_" * 8000, "? " * 4000, "?" * 8000):
     assert router._native.expected(Prompt.from_text("p", text)) is not None
 print("whole")
