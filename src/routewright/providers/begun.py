@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
@@ -18,14 +19,14 @@ from routewright.types import JsonObject, Model
 T = TypeVar("T")
 
 
-class _Sent(Generic[T]):
+class _Sent(ABC, Generic[T]):
     """A request on its way; see ``protocols.Begun``.
 
     Args:
         endpoint: where it was sent.
         model: who is asked.
         response: of which nothing has come yet.
-        again: sends the request anew; called only where nobody can have got it.
+        again: sends the request anew, on a fresh connection; only where nobody can have got it.
         started: ``time.monotonic()`` when it was sent.
     """
 
@@ -34,7 +35,7 @@ class _Sent(Generic[T]):
         endpoint: Endpoint,
         model: Model,
         response: Response,
-        again: Callable[[], Awaitable[T]],
+        again: Callable[[], Awaitable[Response]],
         started: float,
     ) -> None:
         self.started = started
@@ -53,11 +54,11 @@ class _Sent(Generic[T]):
             response = await self._endpoint.checked(self._response)
         except StaleError:
             SENDS.set(SENDS.get() + 1)
-            return await self._again()
+            response = await self._again()
         return await self._read(response)
 
-    async def _read(self, response: Response) -> T:
-        raise NotImplementedError
+    @abstractmethod
+    async def _read(self, response: Response) -> T: ...
 
 
 class BegunCall(_Sent[ChatCompletion]):

@@ -54,10 +54,11 @@ class Endpoint:
         idempotency_key: str = "",
         streamed: bool = True,
         more: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Response:
         """The response to ``body``, its status 200; ``streamed`` where pieces of it can be late.
 
-        ``more`` are headers of this one request.
+        ``more`` are headers of this one request; a ``fresh`` connection is for a repetition.
 
         Raises:
             RequestError: the request was refused for what it says.
@@ -66,7 +67,8 @@ class Endpoint:
         headers = dict(more or {})
         if idempotency_key:
             headers["idempotency-key"] = idempotency_key
-        response = await self._pool.post(path, _text_of(body), headers, streamed=streamed)
+        payload = _text_of(body)
+        response = await self._pool.post(path, payload, headers, streamed=streamed, fresh=fresh)
         return await self.checked(response)
 
     def begin(

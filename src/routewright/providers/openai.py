@@ -72,7 +72,7 @@ class OpenAIProvider:
         response = self._endpoint.begin(path, wanted, streamed=False)
         if response is None:
             return None
-        again = partial(self.complete, model, body, cache_prefix=cache_prefix)
+        again = partial(self._endpoint.post, path, wanted, streamed=False, fresh=True)
         return BegunCall(body, self._endpoint, model, response, again, started)
 
     def begin_stream(
@@ -84,7 +84,7 @@ class OpenAIProvider:
         response = self._endpoint.begin(path, wanted)
         if response is None:
             return None
-        again = partial(self.stream, model, body, cache_prefix=cache_prefix)
+        again = partial(self._endpoint.post, path, wanted, fresh=True)
         return BegunStream(self._opened, self._endpoint, model, response, again, started)
 
     async def stream(

@@ -65,7 +65,13 @@ class Pool:
         self._open: set[Connection] = set()
 
     async def post(
-        self, path: str, payload: bytes, headers: Mapping[str, str], *, streamed: bool = True
+        self,
+        path: str,
+        payload: bytes,
+        headers: Mapping[str, str],
+        *,
+        streamed: bool = True,
+        fresh: bool = False,
     ) -> Response:
         """Send a body; the answer once its headers are here, whatever its status.
 
@@ -77,14 +83,14 @@ class Pool:
         """
         more = "".join(_header(self._name, key, value) for key, value in headers.items())
         head = _sized(self._head(path) + more.encode(), payload)
-        kept = self._take()
+        kept = None if fresh else self._take()
         if kept is not None:
             try:
                 return await kept.ask(head, payload, streamed=streamed)
             except StaleError:
                 SENDS.set(SENDS.get() + 1)
-        fresh = await self._connect()
-        return await fresh.ask(head, payload, streamed=streamed)
+        made = await self._connect()
+        return await made.ask(head, payload, streamed=streamed)
 
     def begin(self, path: str, payload: bytes, *, streamed: bool) -> Response | None:
         """Send a body on a kept connection, without waiting; None where there is none."""

@@ -91,6 +91,16 @@ class AtOnce:
         return True
 
 
+class _Faulty:
+    """A call that was answered, and with whose answer the gateway failed."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+
+    async def complete(self) -> Any:
+        raise RoutewrightError("the gateway failed; see its log")
+
+
 class Passage:
     """One request on its way, and the end of it that comes first."""
 
@@ -103,7 +113,7 @@ class Passage:
         self._relay = relay
         self._exchange = exchange
         self._call = call
-        self._begun = begun
+        self._begun: Any = begun
         self._watchers: set[Callable[[], None]] = exchange.scope["extensions"][WATCHERS]
         self._watchers.add(self.leave)
         begun.tell(self._ended)
@@ -128,8 +138,9 @@ class Passage:
                 answer = self._relay.answered(self._call, self._begun, done)
                 self._send(answer, told_headers(self._call, answer))
                 return
-        except Exception:
+        except Exception:  # nothing is sent again for a fault of our own
             logger.exception("a request failed inside the gateway")
+            self._begun = _Faulty(self._begun.started)
         self._exchange.scope[BEGUN] = self._call, self._begun
         self._exchange.begin()
 

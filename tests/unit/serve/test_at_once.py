@@ -286,18 +286,16 @@ def test_requests_that_wait_behind_one_another_are_answered_in_order(running, ta
     assert models == [b"cheap", b"strong", b"cheap"]
 
 
-def test_a_fault_of_our_own_is_told_and_nothing_is_left_running(running, taken, monkeypatch):
-    async def broken(*_: object) -> None:
+def test_a_fault_of_our_own_is_told_and_nothing_is_sent_again(
+    running, taken, upstream, monkeypatch
+):
+    def broken(*_: object) -> None:
         raise RuntimeError("scripted")
 
-    def none(*_: object) -> None:
-        raise RuntimeError("scripted")
-
-    monkeypatch.setattr(type(running.gateway.relay), "answered", none)
-    monkeypatch.setattr(type(running.gateway.relay), "complete", broken)
+    monkeypatch.setattr(type(running.gateway.relay), "answered", broken)
     reply = running.chat("hello")
-    assert (reply.status, taken) == (500, [True])
-    running.gateway.relay.admission.running = running.gateway.generation.running = 0
+    assert (reply.status, taken, len(upstream.requests)) == (500, [True], 1)
+    assert reply.json["error"]["code"] == "internal_error"
 
 
 def test_what_runs_when_the_server_ends_is_recorded(upstream, tmp_path, taken, monkeypatch):
