@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +117,14 @@ class Stream(Protocol):
         ...
 
 
+class Opened(NamedTuple):
+    """A stream, its events, and the first of them, which was taken."""
+
+    stream: Stream
+    events: AsyncIterator[bytes]
+    first: bytes
+
+
 @runtime_checkable
 class Provider(Protocol):
     """How an LLM is called: one dialect each."""
@@ -179,8 +187,8 @@ class Begun(Protocol[T_co]):
         """Have ``told`` called once, when neither ``answer`` nor ``complete`` has to wait."""
         ...
 
-    def answer(self) -> Completion | None:
-        """The whole answer, where all went well; None where ``complete`` has to be asked."""
+    def answer(self) -> T_co | None:
+        """What ``complete`` gives, where all went well; None where that has to be asked."""
         ...
 
     async def complete(self) -> T_co:
@@ -208,7 +216,7 @@ class BeginningProvider(Protocol):
 
     def begin_stream(
         self, model: Model, body: JsonObject, *, cache_prefix: int = 0
-    ) -> Begun[Stream] | None:
+    ) -> Begun[Opened] | None:
         """The same for ``Provider.stream``; ``tell`` tells when some of the answer is here."""
         ...
 

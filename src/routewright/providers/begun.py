@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from routewright.errors import RoutewrightError
+from routewright.protocols import Opened
 from routewright.providers.completion import ChatCompletion, whole_answer
 from routewright.providers.connection import StaleError
 from routewright.providers.endpoint import MAX_BODY_BYTES, Endpoint, decode_object
 from routewright.providers.response import Response
-from routewright.providers.stream import HttpStream
+from routewright.providers.stream import HttpStream, opened
 from routewright.providers.taken import SENDS
 from routewright.types import JsonObject, Model
 
@@ -100,19 +101,31 @@ class BegunCall(_Sent[ChatCompletion]):
         return whole_answer(name, self._model, self._body, answer, latency_s=latency_s)
 
 
-class BegunStream(_Sent[HttpStream]):
+class BegunStream(_Sent[Opened]):
     """One chat completion as events; ``stream`` makes the answer's of its response."""
 
     def __init__(self, stream: Callable[[Response, Model, float], HttpStream], *given: Any) -> None:
         super().__init__(*given)
         self._stream = stream
+        self._opened: HttpStream | None = None
 
     def tell(self, told: Callable[[], None]) -> None:
         """Have ``told`` called once, when some of the answer is here, or none will come."""
         self._response.tell(told, 0)
 
-    def answer(self) -> None:
-        """None: a stream is for ``complete`` to open."""
+    def answer(self) -> Opened | None:
+        """The stream, where its first event is here."""
+        if self._response.status != 200:
+            return None
+        self._opened = self._stream(self._response, self._model, self.started)
+        first = self._opened.next_now()
+        return Opened(self._opened, self._opened, first) if first is not None else None
 
-    async def _read(self, response: Response) -> HttpStream:
-        return self._stream(response, self._model, self.started)
+    async def complete(self) -> Opened:
+        """The stream, once its first event is here. Raises as ``protocols.Provider.stream``."""
+        if self._opened is None:
+            return await super().complete()
+        return await opened(self._opened, self._model)
+
+    async def _read(self, response: Response) -> Opened:
+        return await opened(self._stream(response, self._model, self.started), self._model)

@@ -101,6 +101,10 @@ class Response:
             await self._wait()
         return self._take()
 
+    def here(self) -> bytes:
+        """What has come of the body since the last time, be it nothing; nobody waits."""
+        return self._take() if self._size else b""
+
     async def pour(self, take: Callable[[bytes], bool]) -> bool:
         """Give ``take`` what comes, in the step in which it comes, as long as it says True.
 

@@ -11,6 +11,7 @@ import msgspec
 
 from routewright import catalog
 from routewright.errors import UpstreamError
+from routewright.protocols import Opened, Stream
 from routewright.providers.endpoint import EventSplitter
 from routewright.providers.response import Response
 from routewright.providers.usage import wire_usage
@@ -91,6 +92,12 @@ class HttpStream:
             self._understand(chunk)
         return self._told.popleft()
 
+    def next_now(self) -> bytes | None:
+        """The next event if it is here, whether or not it was understood yet; else None."""
+        if not self._told and not self._over and (chunk := self._response.here()):
+            self._understand(chunk)
+        return self._told.popleft() if self._told else None
+
     async def pour(
         self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
     ) -> bool:
@@ -159,6 +166,23 @@ class HttpStream:
         await self.aclose()
         if self._failure is not None:
             raise self._failure
+
+
+async def opened(stream: Stream, model: Model) -> Opened:
+    """A stream with its events and the first of them.
+
+    Raises:
+        UpstreamError: there is none; the stream is closed.
+    """
+    try:
+        events = aiter(stream)
+        return Opened(stream, events, await anext(events))
+    except StopAsyncIteration as error:
+        await stream.aclose()
+        raise UpstreamError(f"{model.name}: the stream was empty") from error
+    except BaseException:
+        await stream.aclose()
+        raise
 
 
 def cut(name: str) -> UpstreamError:

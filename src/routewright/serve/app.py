@@ -58,6 +58,7 @@ from routewright.serve.replies import (
     send_bytes,
     send_error,
     send_json,
+    stream_headers,
     told_headers,
 )
 from routewright.serve.routes import TABLE, RouteSpec
@@ -70,8 +71,6 @@ logger = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S = 30.0
 READ_S = 5.0  # more than an answer may take, for the client to read its end
-_SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
-
 _NOTHING_YET: Message = {"type": "http.response.body", "body": b"", "more_body": True}
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -309,12 +308,19 @@ class _Surface:
         await self._reply(dialect, call, None, scope, send)
 
     async def _reply(
-        self, dialect: Dialect, call: Call, begun: Begun[Any] | None, scope: Scope, send: Send
+        self,
+        dialect: Dialect,
+        call: Call,
+        begun: Begun[Any] | RelayedStream | None,
+        scope: Scope,
+        send: Send,
     ) -> None:
         try:
-            if call.request.stream:
+            if isinstance(begun, RelayedStream):
+                reply = _send_stream(scope, send, begun, dialect.writer(call), begun=True)
+            elif call.request.stream:
                 stream = await self._relay.stream(call, begun)
-                reply = _send_stream(scope, send, stream, dialect.writer(call))
+                reply = _send_stream(scope, send, stream, dialect.writer(call), begun=False)
             else:
                 answer = await self._relay.complete(call, begun)
                 headers = told_headers(call, answer)
@@ -324,11 +330,13 @@ class _Surface:
         await reply
 
 
-async def _send_stream(scope: Scope, send: Send, stream: RelayedStream, writer: Writer) -> None:
-    """Relay events as they come; one that breaks ends with an error event and no terminal one."""
-    expected_usd = stream.call.expected()[1]
-    # The real cost is known when headers are long gone: the comment before [DONE] tells it.
-    headers = decision_headers(stream.call, cost_usd=expected_usd, expected_cost_usd=expected_usd)
+async def _send_stream(
+    scope: Scope, send: Send, stream: RelayedStream, writer: Writer, *, begun: bool
+) -> None:
+    """Relay events as they come; one that breaks ends with an error event and no terminal one.
+
+    Of a stream that has ``begun`` head and first event were sent.
+    """
     write: Callable[[bytes], bool] = scope["extensions"][WRITE]
 
     def tell(event: bytes) -> bool:
@@ -337,7 +345,9 @@ async def _send_stream(scope: Scope, send: Send, stream: RelayedStream, writer: 
     plain = write if isinstance(writer, Passing) and not stream.call.native else None
 
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": _SSE + headers})
+        if not begun:
+            headers = stream_headers(stream.call)
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
             # An upstream is late by its own times: this is for a client that does not read.
             async with asyncio.timeout(stream.call.remaining_s + READ_S):

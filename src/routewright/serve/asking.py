@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
-from routewright.errors import UpstreamError
-from routewright.protocols import Begun, NativeAnswer, NativeProvider, Provider, Stream
+from routewright.protocols import NativeAnswer, NativeProvider, Opened, Provider
+from routewright.providers.stream import opened
 from routewright.serve.call import Call
 from routewright.serve.needs import read_needs
 from routewright.serve.prefix import prefix_of
@@ -23,9 +20,7 @@ async def ask_whole(call: Call, provider: Provider, model: Model) -> NativeAnswe
     return await provider.complete(model, call.request.body, cache_prefix=prefix(call, model))
 
 
-async def ask_stream(
-    call: Call, provider: Provider, model: Model
-) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+async def ask_stream(call: Call, provider: Provider, model: Model) -> Opened:
     """A stream with its first event: until that has come, another model can take over."""
     native = _native(call, model)
     if native is not None and isinstance(provider, NativeProvider):
@@ -34,40 +29,6 @@ async def ask_stream(
     else:
         stream = await provider.stream(model, call.request.body, cache_prefix=prefix(call, model))
     return await opened(stream, model)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A stream that was sent for already, as ``ask_stream`` gives it."""
-
-    begun: Begun[Stream]
-    model: Model
-
-    @property
-    def started(self) -> float:
-        """When it was."""
-        return self.begun.started
-
-    async def complete(self) -> tuple[Stream, AsyncIterator[bytes], bytes]:
-        """The stream with its first event."""
-        return await opened(await self.begun.complete(), self.model)
-
-
-async def opened(stream: Stream, model: Model) -> tuple[Stream, AsyncIterator[bytes], bytes]:
-    """A stream with its events and the first of them.
-
-    Raises:
-        UpstreamError: there is none.
-    """
-    try:
-        events = aiter(stream)
-        return stream, events, await anext(events)
-    except StopAsyncIteration as error:
-        await stream.aclose()
-        raise UpstreamError(f"{model.name}: the stream was empty") from error
-    except BaseException:
-        await stream.aclose()
-        raise
 
 
 def prefix(call: Call, model: Model) -> int:

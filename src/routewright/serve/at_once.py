@@ -16,7 +16,7 @@ import msgspec
 from starlette.types import Scope
 
 from routewright.errors import RoutewrightError
-from routewright.protocols import Begun
+from routewright.protocols import Begun, Opened
 from routewright.serve.arrival import Arrival, arrival_of
 from routewright.serve.bounds import refuse_routing
 from routewright.serve.call import Call
@@ -26,7 +26,8 @@ from routewright.serve.heads import remembered
 from routewright.serve.http import WATCHERS
 from routewright.serve.inbound import BEGUN, KEY
 from routewright.serve.relay import Relay
-from routewright.serve.replies import JSON, Headers, told_headers
+from routewright.serve.replies import JSON, stream_headers, told_headers
+from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import chat_request, decode_object
 
 logger = logging.getLogger(__name__)
@@ -134,20 +135,29 @@ class Passage:
             return
         try:
             done = self._begun.answer()
-            if done is not None:
-                answer = self._relay.answered(self._call, self._begun, done)
-                self._send(answer, told_headers(self._call, answer))
+            if isinstance(done, Opened):
+                self._begun = self._open(done)
+            elif done is not None:
+                self._send(self._relay.answered(self._call, self._begun, done))
                 return
         except Exception:  # nothing is sent again for a fault of our own
             logger.exception("a request failed inside the gateway")
+            self._begun.close()
             self._begun = _Faulty(self._begun.started)
         self._exchange.scope[BEGUN] = self._call, self._begun
         self._exchange.begin()
 
-    def _send(self, answer: dict[str, Any], headers: Headers) -> None:
+    def _send(self, answer: dict[str, Any]) -> None:
         payload = _encode(answer)
         size = b"content-length", b"%d" % len(payload)
+        headers = told_headers(self._call, answer)
         self._exchange.answer(200, [JSON, size, *headers], payload)
+
+    def _open(self, opened: Opened) -> RelayedStream:
+        """Send the first event; the others are for ``app`` to relay."""
+        stream = self._relay.opened(self._call, self._begun, opened)
+        self._exchange.open(200, stream_headers(self._call), stream.first())
+        return stream
 
     def _let_go(self) -> bool:
         """Whether this is the first end."""

@@ -143,6 +143,11 @@ class Exchange:
             self._done = True
             self._connection.answered(self)
 
+    def open(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Begin an answer; the application that ``begin`` runs then goes on with it."""
+        self._head = self._started(status, headers)
+        self.write(body)
+
     def fail(self) -> None:
         """Answer that there will be no answer, and close."""
         self.answer(_FAILED["status"], _FAILED["headers"], b"")

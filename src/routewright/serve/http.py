@@ -37,7 +37,7 @@ WRITE_S = 60.0  # how long a client may take nothing of its answer
 WAITING = 16  # requests on one connection, sent before the one ahead was answered
 BODY_BYTES = 64 * 1024  # of a body that nobody reads; then the client has to wait
 WATCHERS = "routewright.watchers"
-"""The extension of a scope with the functions to call when the client has left."""
+"""The extension of a scope with its ``Watchers``."""
 WRITE = "routewright.write"
 """The extension with a function that writes a piece of an answer that has begun, at once; whether
 the client takes more."""
@@ -47,6 +47,12 @@ ARRIVED = "routewright.arrived"
 _HOST = re.compile(rb"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?", re.ASCII)
 _SIZE, _COUNT = "the headers are larger than {} bytes", "there are more than {} headers"
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
+
+
+class Watchers(set[Callable[[], None]]):
+    """The functions to call when the client has left; ``gone`` tells who comes later."""
+
+    gone = False
 
 
 class Direct(Protocol):
@@ -96,7 +102,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._expects = False  # "100 Continue" before it sends its body
         self._newest: Exchange | None = None  # whose body is read
         self._queue: deque[Exchange] = deque()  # the one that runs, and those that wait
-        self._watchers: set[Callable[[], None]] = set()
+        self._watchers = Watchers()
         self._head: int | None = None  # bytes of a head that is not complete
         self._timer: asyncio.TimerHandle | None = None  # of a head, or of an idle connection
         self._stuck: asyncio.TimerHandle | None = None
@@ -127,6 +133,7 @@ class GuardedProtocol(asyncio.Protocol):
         for exchange in self._queue:
             exchange.leave()
         self._release()
+        self._watchers.gone = True
         for leave in tuple(self._watchers):
             leave()
 

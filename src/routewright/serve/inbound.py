@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope
 
 from routewright.errors import RequestError
-from routewright.serve.http import ARRIVED, WATCHERS
+from routewright.serve.http import ARRIVED, WATCHERS, Watchers
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], scope: Scope) -> T:
         ClientGoneError: the client left first; ``work`` has ended when this is raised.
     """
     task = asyncio.current_task()
-    watchers: set[Callable[[], None]] = scope["extensions"][WATCHERS]
+    watchers: Watchers = scope["extensions"][WATCHERS]
     gone = False
 
     def leave() -> None:
@@ -104,6 +104,8 @@ async def unless_gone(work: Coroutine[Any, Any, T], scope: Scope) -> T:
             task.cancel()
 
     watchers.add(leave)
+    if watchers.gone:
+        leave()
     try:
         return await work
     except asyncio.CancelledError:

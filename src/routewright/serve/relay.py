@@ -16,10 +16,10 @@ import msgspec
 from routewright.errors import (
     RoutewrightError,
 )
-from routewright.protocols import Begun, Completion, NativeAnswer, Stream
+from routewright.protocols import Begun, Completion, NativeAnswer, Opened, Stream
 from routewright.serve.answers import Entry
 from routewright.serve.arrival import Arrival
-from routewright.serve.asking import Opening, ask_stream, ask_whole, prefix
+from routewright.serve.asking import ask_stream, ask_whole, prefix
 from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.content import Contents
@@ -135,6 +135,11 @@ class Relay:
         call.generation.fallbacks.answered(call, begun)
         return self._completed(call, done)
 
+    def opened(self, call: Call, begun: Begun[Any], opened: Opened) -> RelayedStream:
+        """As ``stream``, of a call that ``ask_now`` has sent and whose first event is here."""
+        call.generation.fallbacks.answered(call, begun)
+        return self._streamed(call, b"", opened)
+
     def left(self, call: Call, begun: Begun[Any]) -> None:
         """The client of a call that ``ask_now`` has sent has left."""
         begun.close()
@@ -169,7 +174,7 @@ class Relay:
             self._keep(call, key, (msgspec.json.encode(done.body),), done.cost_usd)
         return told
 
-    async def stream(self, call: Call, begun: Begun[Stream] | None = None) -> RelayedStream:
+    async def stream(self, call: Call, begun: Begun[Opened] | None = None) -> RelayedStream:
         """The answer as server-sent events; its first event has already arrived.
 
         ``begun`` is what ``ask_now`` has sent.
@@ -182,19 +187,20 @@ class Relay:
         if entry is not None:
             replay = Replay(entry)
             events = aiter(replay)
-            opened = self._copied(call, replay, events, await anext(events))
+            opened = self._copied(call, Opened(replay, events, await anext(events)))
             return RelayedStream(call, *opened, record=self._replayed)
-        opening = None
-        if begun is not None:
-            opening = Opening(begun, call.generation.decider.pool[call.decision.model])
         try:
             opened = await call.generation.fallbacks.first(
-                call, lambda p, m: ask_stream(call, p, m), opening
+                call, lambda p, m: ask_stream(call, p, m), begun
             )
         except BaseException:
             self._ended(call, "failed", None, None)
             raise
-        opened = self._copied(call, *opened)
+        return self._streamed(call, key, opened)
+
+    def _streamed(self, call: Call, key: bytes, opened: Opened) -> RelayedStream:
+        """A stream that has begun, kept under ``key`` where there is one."""
+        opened = self._copied(call, opened)
         call.first_byte_s = time.monotonic() - call.started
         fallbacks = call.generation.fallbacks
         fallbacks.health.began(fallbacks.target(call.model))
@@ -217,13 +223,12 @@ class Relay:
             self._ended(call, "failed", None, None)
             raise
 
-    def _copied(
-        self, call: Call, stream: Stream, events: AsyncIterator[bytes], first: bytes
-    ) -> tuple[Stream, AsyncIterator[bytes], bytes]:
+    def _copied(self, call: Call, opened: Opened) -> Opened:
         """A stream, its events copied where contents are kept."""
-        if self._contents is not None:
-            events = self._contents.copied(call, events, first)
-        return stream, events, first
+        if self._contents is None:
+            return opened
+        stream, events, first = opened
+        return Opened(stream, self._contents.copied(call, events, first), first)
 
     def _keep(self, call: Call, key: bytes, frames: tuple[bytes, ...], cost_usd: float) -> None:
         """Keep a whole answer, if the model that was chosen gave it."""

@@ -17,6 +17,8 @@ from routewright.serve.inbound import drain
 
 MOST_DRAINED_BYTES = 64 * 1024 * 1024
 JSON = (b"content-type", b"application/json")
+_EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+_FRESH = (b"cache-control", b"no-cache")
 
 Headers = list[tuple[bytes, bytes]]
 Shape = Callable[[RoutewrightError], dict[str, Any]]  # an error in a dialect's words
@@ -49,6 +51,16 @@ def decision_headers(call: Call, **figures: float | None) -> Headers:
 def told_headers(call: Call, answer: dict[str, Any]) -> Headers:
     """What the decision of a whole answer says."""
     return decision_headers(call, cost_usd=answer["routewright"]["cost_usd"])
+
+
+def stream_headers(call: Call) -> Headers:
+    """What the decision of a stream says, and what it is.
+
+    The real cost is known when headers are long gone: the comment before [DONE] tells it.
+    """
+    expected_usd = call.expected()[1]
+    told = decision_headers(call, cost_usd=expected_usd, expected_cost_usd=expected_usd)
+    return [_EVENTS, _FRESH, *told]
 
 
 def _dropped(call: Call) -> bytes:

@@ -72,6 +72,11 @@ class RelayedStream:
             if told := self._told(event):
                 return told
 
+    def first(self) -> bytes:
+        """The first event, as the client is told of it; the others follow it."""
+        event, self._first = self._first, None
+        return self._told(event) if event is not None else b""
+
     async def pour(
         self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
     ) -> bool:

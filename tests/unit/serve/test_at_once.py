@@ -219,6 +219,42 @@ def test_a_client_that_leaves_stops_the_call(stream, running, taken, upstream, t
     ]
 
 
+def test_the_first_event_is_sent_before_anything_waits(running, taken, upstream, monkeypatch):
+    asked: list[bool] = []
+    stream = type(running.gateway.relay).stream
+
+    def watched(self, *given):
+        asked.append(True)
+        return stream(self, *given)
+
+    monkeypatch.setattr(type(running.gateway.relay), "stream", watched)
+    reply = running.chat("hello", stream=True)
+    assert (reply.status, taken, asked) == (200, [True], [])
+    assert reply.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_client_that_leaves_at_the_first_event_stops_the_call(
+    running, taken, upstream, tmp_path, monkeypatch
+):
+    upstream.script["cheap"] = [Hang(1)]
+    opened = Exchange.open
+
+    def leaving(self, *given):
+        opened(self, *given)
+        self._connection.transport.abort()
+
+    monkeypatch.setattr(Exchange, "open", leaving)
+    body = {"model": "auto", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+    with pytest.raises((OSError, http.client.HTTPException)):
+        running.request("POST", PATH, body)
+    assert upstream.left_hanging.acquire(timeout=1)
+    for _ in range(100):
+        if not running.gateway.relay.admission.running and len(rows(tmp_path)) == 1:
+            break
+        time.sleep(0.02)
+    assert [row["state"] for row in rows(tmp_path)] == ["partial"]
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_costs_nothing(running, taken, upstream):
     pool = running.gateway.providers["acme"]._endpoint._pool
     sent = threading.Event()
