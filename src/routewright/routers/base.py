@@ -123,6 +123,10 @@ class BaseRouter(ABC):
         told = self.predict([prompt])
         return told.scores[0], told.costs[0]
 
+    def expected_of(self, prompts: Sequence[Prompt]) -> list[tuple[Floats, Floats]]:
+        """``expected`` of each prompt; a family that looks at several at once does so here."""
+        return [self.expected(prompt) for prompt in prompts]
+
     def params(self) -> dict[str, Any]:
         """What the constructor was given, by name."""
         names = inspect.signature(type(self)).parameters

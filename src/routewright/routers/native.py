@@ -13,20 +13,36 @@ import ctypes
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routewright.encoders.concat import ConcatEncoder
 from routewright.encoders.hashed import HashedEncoder
-from routewright.encoders.space import REACH, View
+from routewright.encoders.space import View
 from routewright.encoders.static import StaticEncoder, TableParts
 from routewright.protocols import Encoder
-from routewright.routers.native_bytes import as_bytes
+from routewright.routers.native_bytes import MOST_CHARS, Sending, as_bytes
+from routewright.routers.native_layout import (
+    F32,
+    F64,
+    I32,
+    PACKED,
+    U8,
+    Arrays,
+    Packed,
+    Stack,
+    Table,
+    Words,
+    filled,
+    laid_out,
+    packed,
+    pointer,
+)
 from routewright.types import Prompt
 
 if TYPE_CHECKING:
@@ -35,14 +51,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
-Arrays = dict[str, Any]
-"""Fields of C's structures by name: arrays for pointers, None for null, numbers for the rest."""
-
 LIBRARY = Path(__file__).with_name("_native.so")
 OFF_ENV = "ROUTEWRIGHT_NATIVE"
-MOST_CHARS = 8_000
-_VERSION, _SLOT_BYTES, _MOST_CODE = 4, 16, 32_767
-_CODED = ("first", "second", "places")  # the large matrices
+_VERSION, _SLOT_BYTES = 5, 16
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
 _TRIED = (
     "What is 17 * 3? Answer with the number only.",
@@ -52,82 +63,6 @@ _TRIED = (
     "zzz qqq_xx " * 700,
     "Où est “l’été” — 3 × 4 m² ?",
 )
-
-
-def _pointer(kind: Any) -> Any:
-    return cast("Any", ctypes.POINTER)(kind)
-
-
-_F32, _F64, _U8 = (_pointer(kind) for kind in (ctypes.c_float, ctypes.c_double, ctypes.c_uint8))
-_I16, _I32, _I64 = (_pointer(kind) for kind in (ctypes.c_int16, ctypes.c_int32, ctypes.c_int64))
-
-
-class _Table(ctypes.Structure):
-    _fields_ = [  # as ctypes wants it
-        ("text", _U8),
-        ("ends", _I64),
-        ("slots", _U8),
-        ("mask", ctypes.c_int64),
-        ("longest", ctypes.c_int64),
-        ("codes", _U8),
-        ("scales", _F32),
-        ("signs", _I32),
-    ]
-
-
-class _Words(ctypes.Structure):
-    _fields_ = [
-        ("row_of", _I32),
-        ("weights", _F32),
-        ("components", _F32),
-        ("width", ctypes.c_int64),
-    ]
-
-
-class _Coded(ctypes.Structure):
-    _fields_ = [  # as ctypes wants it
-        ("codes", _I16),
-        ("scales", _F32),
-    ]
-
-
-class _Stack(ctypes.Structure):
-    _fields_ = [
-        ("table", _Table),
-        ("words", _Words),
-        *((name, ctypes.c_int64) for name in ("words_at", "table_at", "table_width")),
-        ("share", ctypes.c_double),
-        *((name, ctypes.c_int64) for name in ("width", "models", "kinds", "networks", "units")),
-        *((name, ctypes.c_int64) for name in ("landmarks", "knots")),
-        ("mean", _F64),
-        ("scale", _F64),
-        ("reach", ctypes.c_double),
-        *((name, _F64) for name in ("linear", "linear_at_0", "mu", "profiles")),
-        *((name, _Coded) for name in ("first", "second", "places")),
-        ("exact_places", _F32),
-        *((name, _F32) for name in ("third", "first_bias", "second_bias", "third_bias")),
-        *((name, _F64) for name in ("near_weights", "near_at_0")),
-        ("near_width", ctypes.c_double),
-        ("weights", _F64),
-        ("gate_low", ctypes.c_double),
-        ("gate_high", ctypes.c_double),
-        *((name, _F64) for name in ("knot_x", "knot_y", "knot_slope")),
-        ("knot_ends", _I64),
-        ("scored", _U8),
-        *((name, _F64) for name in ("input_size", "input_usd", "output_usd", "fixed_usd")),
-        *((name, _F64) for name in ("smear", "cap")),
-        ("counts_tokens", _U8),
-    ]
-
-
-_KINDS = {
-    _F32: np.float32,
-    _F64: np.float64,
-    _U8: np.uint8,
-    _I16: np.int16,
-    _I32: np.int32,
-    _I64: np.int64,
-}
 
 
 @cache
@@ -148,14 +83,14 @@ def library() -> Any:
         logger.warning("%s: %s; decisions take longer: install again", LIBRARY.name, error)
         return None
     text = (ctypes.c_char_p, ctypes.c_int64)
-    found.features.argtypes = (ctypes.c_char_p, *text, _F64)
-    found.text_rows.argtypes = (_pointer(_Table), *text, _I32)
-    found.list_pieces.argtypes = (_pointer(_Table), _U8, ctypes.c_int64)
+    found.features.argtypes = (ctypes.c_char_p, *text, F64)
+    found.text_rows.argtypes = (pointer(Table), *text, I32)
+    found.list_pieces.argtypes = (pointer(Table), U8, ctypes.c_int64)
     found.list_pieces.restype = None
-    texts = (ctypes.c_char_p, ctypes.c_char_p, *text, ctypes.c_int64)
-    found.expected.argtypes = (_pointer(_Stack), *texts, ctypes.c_double, _F64)
+    sent = (ctypes.c_char_p, ctypes.c_char_p)
+    found.expected.argtypes = (pointer(Stack), ctypes.c_int64, *sent, F64)
     three = (ctypes.c_double,) * 3
-    found.decided.argtypes = (_pointer(_Stack), _F64, _F32, *three, _F64)
+    found.decided.argtypes = (pointer(Stack), F64, F32, *three, F64)
     for name in ("features", "text_rows", "expected", "decided"):
         getattr(found, name).restype = ctypes.c_int64
     return found
@@ -179,7 +114,7 @@ class Vocabulary:
             "scales": table.scales,
             "signs": table.signs,
         }
-        self.struct, self._held = _filled(_Table, self.fields)
+        self.struct, self._held = filled(Table, self.fields)
         library().list_pieces(ctypes.byref(self.struct), self.struct.slots, len(listed))
 
     def text_rows(self, text: str) -> list[int]:
@@ -218,9 +153,9 @@ class Compiled:
         self._reads = parts is not None
         self._reads_all = parts is not None and not parts["words"].width
         self._parts = parts or _NOTHING  # holds what its own structures point at
-        made = {name: _filled(_Coded, _coded(fields[name])) for name in _CODED}
+        made = {name: filled(Packed, packed(fields[name])) for name in PACKED}
         structs = {name: struct for name, (struct, _) in made.items()}
-        self._struct, held = _filled(_Stack, fields | self._parts | structs)
+        self._struct, held = filled(Stack, fields | self._parts | structs)
         self._held = held, made
         self._at = ctypes.byref(self._struct)
         self._room: Any = ctypes.c_double * (2 * self._models)
@@ -231,18 +166,29 @@ class Compiled:
         """Nothing: addresses mean nothing in another process, which compiles for itself."""
         return type(None), ()
 
-    def expected(self, prompt: Prompt) -> tuple[Floats, Floats] | None:
-        """Scores (m,) and costs (m,); None for a text that Python has to read."""
-        text = prompt.text
-        written = None
-        if self._reads and len(text) <= MOST_CHARS and (self._reads_all or text.isascii()):
-            written = as_bytes(text)
-        told = self._room()
-        if written is None or self._expected(
-            self._at, *written, len(written.read), len(text), _limit(prompt), told
-        ):
-            return None
-        return self._apart(told)
+    def expected(self, prompts: Sequence[Prompt]) -> list[tuple[Floats, Floats] | None]:
+        """Scores (m,) and costs (m,) of each; None for a text that Python has to read.
+
+        They are the same to the last bit, whichever prompts are asked about together.
+        """
+        sending = Sending()
+        reads, reads_all = self._reads, self._reads_all
+        places = [
+            place
+            for place, prompt in enumerate(prompts)
+            if reads and (reads_all or prompt.text.isascii()) and sending.add(prompt)
+        ]
+        told: list[tuple[Floats, Floats] | None] = [None] * len(prompts)
+        if places:
+            each, models = 2 * self._models, self._models
+            room: Any = (ctypes.c_double * (each * len(places)))()
+            if self._expected(self._at, len(places), *sending.sent(), room):
+                return told
+            found: Floats = np.frombuffer(room, dtype=np.float64)
+            for number, place in enumerate(places):
+                at = number * each
+                told[place] = found[at : at + models], found[at + models : at + each]
+        return told
 
     def seen(self, view: View) -> tuple[Floats, Floats] | None:
         """Scores (m,) and costs (m,) of the view's one prompt; None without memory."""
@@ -251,8 +197,8 @@ class Compiled:
         vector = np.ascontiguousarray(view.embeddings[0])
         failed = self._decided(
             self._at,
-            form.ctypes.data_as(_F64),
-            vector.ctypes.data_as(_F32),
+            form.ctypes.data_as(F64),
+            vector.ctypes.data_as(F32),
             float(view.chars[0]),
             float(view.wide_chars[0]),
             _limit(view.prompts[0]),
@@ -266,8 +212,8 @@ class Compiled:
 
 
 _NOTHING: Arrays = {
-    "table": _Table(),
-    "words": _Words(),
+    "table": Table(),
+    "words": Words(),
     "words_at": 0,
     "table_at": 0,
     "table_width": 0,
@@ -287,7 +233,7 @@ def _parts(encoder: Encoder | None) -> Arrays | None:
             at += part.dimensions_
         elif type(part) is HashedEncoder and not part.letters and not found["words"].width:
             width = part.components_.shape[1]
-            made, held = _filled(_Words, {**part.known_words(), "width": width})
+            made, held = filled(Words, {**part.known_words(), "width": width})
             found |= {"words": made, "words_at": at, "held": held}
             at += width
         else:
@@ -295,71 +241,8 @@ def _parts(encoder: Encoder | None) -> Arrays | None:
     return found
 
 
-def _coded(matrix: NDArray[np.float32]) -> Arrays:
-    """A matrix (..., columns) as C's ``Coded``: rows of 16-bit numbers by a scale each."""
-    rows = np.asarray(matrix, dtype=np.float64).reshape(-1, matrix.shape[-1])
-    scales = np.abs(rows).max(axis=1) / _MOST_CODE
-    codes = np.rint(rows / np.where(scales > 0, scales, 1.0)[:, None])
-    return {"codes": codes.astype(np.int16), "scales": scales}
-
-
 def _limit(prompt: Prompt) -> float:
     return math.inf if prompt.max_tokens is None else float(prompt.max_tokens)
-
-
-def laid_out(router: StackRouter) -> Arrays | None:
-    """A fitted router's numbers as C's ``Stack`` has them; None for networks of another shape."""
-    members, prices, volume = router.members_, router.cost_model_.prices_, router.cost_model_.ridge_
-    calibration, space, sizes = router.calibration_, router.space_, members.mlp.sizes.tolist()
-    if len(sizes) != 4 or sizes[1] != sizes[2]:
-        return None
-    (first, first_bias), (second, second_bias), (third, third_bias) = members.mlp.layers
-    models, kinds = len(members.mu), len(members.profiles.offsets)
-    touched = not calibration.untouched
-    return {
-        "width": len(members.ridge.coef) - len(space.mean_),
-        "models": models,
-        "kinds": kinds,
-        "networks": len(members.mlp.values),
-        "units": sizes[1],
-        "landmarks": len(members.kernel.landmarks),
-        "knots": len(calibration.x) if touched else 0,
-        "mean": space.mean_,
-        "scale": space.scale_,
-        "reach": REACH,
-        "linear": np.hstack([members.ridge.coef, members.profiles.slopes, volume.coef]),
-        "linear_at_0": np.hstack(
-            [members.ridge.intercept, members.profiles.offsets, volume.intercept]
-        ),
-        "mu": members.mu,
-        "profiles": members.profiles.means,
-        "first": first,
-        "first_bias": first_bias,
-        "second": second,
-        "second_bias": second_bias,
-        "third": third,
-        "third_bias": third_bias,
-        "places": members.kernel.landmarks.T,
-        "exact_places": members.kernel.landmarks.T if router.gate_[1] > router.gate_[0] else None,
-        "near_weights": members.kernel.weights,
-        "near_at_0": members.kernel.intercept,
-        "near_width": members.kernel.width,
-        "weights": router.weights_,
-        "gate_low": float(router.gate_[0]),
-        "gate_high": float(router.gate_[1]),
-        "knot_x": calibration.x,
-        "knot_y": calibration.y,
-        "knot_slope": calibration.slopes,
-        "knot_ends": calibration.ends,
-        "scored": router.scored_ if any(router.scored_.tolist()) else np.ones(models),
-        "input_size": prices.input_size,
-        "input_usd": prices.input_usd,
-        "output_usd": prices.output_usd,
-        "fixed_usd": prices.fixed_usd,
-        "smear": prices.smear,
-        "cap": prices.cap,
-        "counts_tokens": prices.counts_tokens,
-    }
 
 
 def compiled(router: StackRouter) -> Compiled | None:
@@ -373,7 +256,7 @@ def compiled(router: StackRouter) -> Compiled | None:
         prompt = Prompt.from_text("", text)
         view = router.space_.view([prompt])
         wanted = router.plainly(view)
-        for told in (made.expected(prompt), made.seen(view)):
+        for told in (made.expected([prompt])[0], made.seen(view)):
             if told is not None and not all(map(_alike, told, wanted)):
                 logger.warning("compiled decisions differ from plain ones, which are taken")
                 return None
@@ -382,19 +265,3 @@ def compiled(router: StackRouter) -> Compiled | None:
 
 def _alike(told: Floats, wanted: Floats) -> bool:
     return bool(np.allclose(told, wanted, rtol=_CLOSE, atol=_CLOSE * float(np.abs(wanted).max())))
-
-
-def _filled(kind: Any, fields: Arrays) -> tuple[Any, list[NDArray[Any]]]:
-    """The structure, and the arrays that its pointers point into."""
-    made = kind()
-    held: list[NDArray[Any]] = []
-    for name, given in kind._fields_:
-        value: Any = fields[name]
-        if value is None:
-            continue
-        if given in _KINDS:
-            array = np.ascontiguousarray(value, dtype=_KINDS[given])
-            held.append(array)
-            value = array.ctypes.data_as(given)
-        setattr(made, name, value)
-    return made, held

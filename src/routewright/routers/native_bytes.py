@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from struct import pack
 from typing import NamedTuple
 
+from routewright.types import Prompt
+
+MOST_CHARS = 8_000  # of a longer text the middle is left out, which Python does
+_MOST_TOKENS = 2**62
 _OTHERS = re.compile(r"[^\x00-\x7f]")
 _MARKS = (0xC0, 0xC1, *range(0xF5, 0xFF))  # bytes that are in no text's UTF-8
 _APART = b"\x01"  # no sign of the vocabulary: it parts words
@@ -29,6 +34,39 @@ class Written(NamedTuple):
     text: bytes
     kinds: bytes
     read: bytes
+
+
+class Sending:
+    """Texts for C in one piece, and where in it each of them is (``native_stack.c``'s spans)."""
+
+    def __init__(self) -> None:
+        self._parts = [_ascii_kinds()]
+        self._size = len(self._parts[0])
+        self._spans: list[int] = []
+
+    def add(self, prompt: Prompt) -> bool:
+        """Whether C can have the prompt's text; if so, it is sent."""
+        text = prompt.text
+        written = as_bytes(text) if len(text) <= MOST_CHARS else None
+        if written is None or len(written.read) > MOST_CHARS:
+            return False
+        at = self._put(written.text)
+        ascii_alone = written.read is written.text
+        read_at = at if ascii_alone else self._put(written.read)
+        kinds_at = 0 if ascii_alone else self._put(written.kinds)
+        limit = -1 if prompt.max_tokens is None else min(prompt.max_tokens, _MOST_TOKENS)
+        self._spans += (at, len(text), read_at, len(written.read), kinds_at, limit)
+        return True
+
+    def sent(self) -> tuple[bytes, bytes]:
+        """The texts, and the spans."""
+        return b"".join(self._parts), pack(f"{len(self._spans)}q", *self._spans)
+
+    def _put(self, part: bytes) -> int:
+        at = self._size
+        self._parts.append(part)
+        self._size += len(part)
+        return at
 
 
 def as_bytes(text: str) -> Written | None:

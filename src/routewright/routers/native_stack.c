@@ -1,7 +1,9 @@
-/* One prompt through the stack router: the members' scores, their blend, and the costs. What it
+/* Prompts through the stack router: the members' scores, their blend, and the costs. What it
  * computes is defined by the Python of routers/. Sums run along the outputs, never across them, so
- * that the compiler has nothing to reorder: every processor gets the same bits. No state, no
- * allocation that outlives a call, no Python.
+ * that the compiler has nothing to reorder: every processor gets the same bits, and so does every
+ * prompt, whoever it comes with. Prompts that come together share the way through the matrices, which
+ * are larger than what a processor keeps close at hand. No state, no allocation that outlives a call,
+ * no Python.
  */
 #include <math.h>
 #include <stdint.h>
@@ -9,18 +11,14 @@
 #include <string.h>
 
 #include "native.h"
+#include "native_packed.h"
 
-#define VERSION 4
+#define VERSION 5
 #define FORM 0.6
 #define CALM 2.0
 #define TIE 1e-6
 #define NEAR 10
 
-/* Numbers in 16 bits, by a row's own scale: half the memory to go through for every prompt. */
-typedef struct {
-    const int16_t *codes; /* (rows, columns) */
-    const float *scales;  /* (rows,) */
-} Coded;
 
 typedef struct {
     Table table;
@@ -28,19 +26,21 @@ typedef struct {
     int64_t words_at, table_at, table_width; /* where their vectors stand in that of the text */
     double share;                            /* by which each of them is scaled */
     int64_t width, models, kinds, networks, units, landmarks, knots;
+    /* lines: linear in what is seen; ridge and log volume: models + models */
     const double *mean, *scale;            /* of the features */
     double reach;                          /* standard deviations that a feature may go */
-    const double *linear;                  /* (width + FEATURES, models + kinds + models) */
-    const double *linear_at_0;             /* ridge, kinds, log volume */
+    const float *kinds_of;                 /* (width + FEATURES, kinds): small differences of large sums */
+    const double *kinds_at_0;              /* (kinds,) */
     const double *mu;                      /* (models,) */
-    const double *profiles;                /* (kinds, models) */
-    Coded first;                           /* (width + FEATURES, networks * units) */
-    Coded second;                          /* (networks * units, units) */
-    Coded places;                          /* landmarks, (width + FEATURES, landmarks) */
+    const float *profiles;                 /* (kinds, models) */
+    Packed first;                          /* (width + FEATURES, networks * units + lines) */
+    Packed second;                         /* networks times (units, units), one after the other */
+    Packed places;                         /* landmarks, (width + FEATURES, landmarks) */
     const float *exact_places;             /* the same to the last bit, or null; a gate may be steep */
     const float *third;                    /* (networks, units, models) */
-    const float *first_bias, *second_bias, *third_bias;
-    const double *near_weights, *near_at_0; /* (landmarks, models) */
+    const float *first_bias, *second_bias, *third_bias; /* the first of networks and lines */
+    const float *near_weights;             /* (landmarks, models) */
+    const double *near_at_0;               /* (models,) */
     double near_width;
     const double *weights;                 /* of constant, ridge, kernel, profiles, networks */
     double gate_low, gate_high;
@@ -54,46 +54,34 @@ typedef struct {
 
 int64_t version(void) { return VERSION; }
 
-WIDE static void add_f32(const float *restrict x, int64_t rows, const float *restrict w, int64_t columns,
-                         float *restrict y) {
-    for (int64_t i = 0; i < rows; i++) {
-        float by = x[i];
-        if (by == 0.0f) continue;
-        const float *row = w + i * columns;
-        for (int64_t j = 0; j < columns; j++) y[j] += by * row[j];
-    }
-}
+/* The same of doubles. */
+typedef struct {
+    double *at;
+    int64_t step;
+} Doubles;
 
-/* Four rows at a time, each sum in the order of the rows as if it were one. */
-WIDE static void add_coded(const float *restrict x, int64_t rows, Coded w, int64_t from, int64_t columns,
-                           float *restrict y) {
-    int64_t i = 0;
-    const float *scales = w.scales + from;
-    for (; i + 4 <= rows; i += 4) {
-        float a = x[i] * scales[i], b = x[i + 1] * scales[i + 1];
-        float c = x[i + 2] * scales[i + 2], d = x[i + 3] * scales[i + 3];
-        const int16_t *p = w.codes + (from + i) * columns, *q = p + columns, *r = q + columns, *t = r + columns;
-        for (int64_t j = 0; j < columns; j++) {
-            float sum = y[j] + a * (float)p[j];
-            sum = sum + b * (float)q[j];
-            sum = sum + c * (float)r[j];
-            y[j] = sum + d * (float)t[j];
+WIDE static void add_f32(int64_t count, Floats xs, int64_t rows, const float *restrict w, int64_t columns,
+                         Floats ys) {
+    for (int64_t k = 0; k < count; k++) {
+        const float *restrict x = xs.at + k * xs.step;
+        float *restrict y = ys.at + k * ys.step;
+        for (int64_t i = 0; i < rows; i++) {
+            float by = x[i];
+            if (by == 0.0f) continue;
+            const float *row = w + i * columns;
+            for (int64_t j = 0; j < columns; j++) y[j] += by * row[j];
         }
     }
-    for (; i < rows; i++) {
-        float by = x[i] * scales[i];
-        const int16_t *row = w.codes + (from + i) * columns;
-        for (int64_t j = 0; j < columns; j++) y[j] += by * (float)row[j];
-    }
 }
 
-WIDE static void add_f64(const double *restrict x, int64_t rows, const double *restrict w, int64_t columns,
-                         double *restrict y) {
+WIDE static void add_f64(int64_t count, Doubles xs, int64_t rows, const float *restrict w, int64_t columns,
+                         Doubles ys) {
     for (int64_t i = 0; i < rows; i++) {
-        double by = x[i];
-        if (by == 0.0) continue;
-        const double *row = w + i * columns;
-        for (int64_t j = 0; j < columns; j++) y[j] += by * row[j];
+        const float *row = w + i * columns;
+        for (int64_t k = 0; k < count; k++) {
+            double by = xs.at[k * xs.step + i], *restrict y = ys.at + k * ys.step;
+            for (int64_t j = 0; j < columns; j++) y[j] += by * (double)row[j];
+        }
     }
 }
 
@@ -101,23 +89,32 @@ static double within(double low, double value, double high) {
     return value < low ? low : value > high ? high : value;
 }
 
-static void networks(const Stack *s, const float *x, float *hidden, float *next, float *last, double *told) {
-    int64_t all = s->networks * s->units;
-    memcpy(hidden, s->first_bias, (size_t)all * sizeof(float));
-    add_coded(x, s->width + FEATURES, s->first, 0, all, hidden);
-    for (int64_t m = 0; m < s->models; m++) told[m] = 0.0;
-    for (int64_t k = 0; k < s->networks; k++) {
-        float *own = hidden + k * s->units;
-        for (int64_t j = 0; j < s->units; j++) own[j] = own[j] > 0.0f ? own[j] : 0.0f;
-        memcpy(next, s->second_bias + k * s->units, (size_t)s->units * sizeof(float));
-        add_coded(own, s->units, s->second, k * s->units, s->units, next);
-        for (int64_t j = 0; j < s->units; j++) next[j] = next[j] > 0.0f ? next[j] : 0.0f;
-        memcpy(last, s->third_bias + k * s->models, (size_t)s->models * sizeof(float));
-        add_f32(next, s->units, s->third + k * s->units * s->models, s->models, last);
-        for (int64_t m = 0; m < s->models; m++)
-            told[m] += 1.0 / (1.0 + exp(-within(-30.0, (double)last[m], 30.0)));
+/* hidden begins with what the first layer gives; next and last have a step of their widths. */
+static void networks(const Stack *s, int64_t count, Floats hidden, Floats next, Floats last, int16_t *codes,
+                     Doubles told) {
+    int64_t units = s->units, models = s->models;
+    for (int64_t k = 0; k < count; k++) {
+        float *own = hidden.at + k * hidden.step;
+        for (int64_t j = 0; j < s->networks * units; j++) own[j] = own[j] > 0.0f ? own[j] : 0.0f;
+        for (int64_t m = 0; m < models; m++) told.at[k * told.step + m] = 0.0;
     }
-    for (int64_t m = 0; m < s->models; m++) told[m] /= (double)s->networks;
+    for (int64_t n = 0; n < s->networks; n++) {
+        for (int64_t k = 0; k < count; k++) {
+            memcpy(next.at + k * next.step, s->second_bias + n * units, (size_t)units * sizeof(float));
+            memcpy(last.at + k * last.step, s->third_bias + n * models, (size_t)models * sizeof(float));
+        }
+        add_packed(count, (Floats){hidden.at + n * units, hidden.step}, units, part(s->second, n), codes, next);
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t j = 0; j < units; j++)
+                next.at[k * next.step + j] = next.at[k * next.step + j] > 0.0f ? next.at[k * next.step + j] : 0.0f;
+        add_f32(count, next, units, s->third + n * units * models, models, last);
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t m = 0; m < models; m++)
+                told.at[k * told.step + m] +=
+                    1.0 / (1.0 + exp(-within(-30.0, (double)last.at[k * last.step + m], 30.0)));
+    }
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t m = 0; m < models; m++) told.at[k * told.step + m] /= (double)s->networks;
 }
 
 static double familiarity(const float *similar, int64_t count) {
@@ -151,105 +148,171 @@ static double calibrated(const Stack *s, int64_t m, double raw) {
     return (value + TIE * inside) / (1.0 + TIE);
 }
 
-/* Scores (models,) and costs (models,) of what is seen of a prompt: routers/stack.py.
- * form: standardised features; vector: the embedding, of unit length; chars, wide: of the whole text,
- * and those outside ASCII; limit: tokens that an answer may have, infinite without one. Returns 0, or
- * -2 without memory. */
-int64_t decided(const Stack *s, const double *form, const float *vector, double chars, double wide,
-                double limit, double *out) {
-    int64_t inputs = s->width + FEATURES, all = s->networks * s->units;
-    int64_t columns = 2 * s->models + s->kinds;
-    size_t doubles = (size_t)(inputs + columns + s->landmarks + s->models);
-    size_t floats = (size_t)(2 * inputs + all + s->units + s->models + s->landmarks);
-    double *room = malloc(doubles * sizeof(double) + floats * sizeof(float));
-    if (!room) return -2;
-    double *design = room, *line = design + inputs, *like = line + columns, *net = like + s->landmarks;
-    float *plain = (float *)(net + s->models), *place = plain + inputs, *hidden = place + inputs;
-    float *next = hidden + all, *last = next + s->units, *similar = last + s->models;
+/* What is seen of a prompt. form: standardised features; vector: the embedding, of unit length; chars,
+ * wide: of the whole text, and those outside ASCII; limit: tokens that an answer may have, infinite
+ * without one. */
+typedef struct {
+    const double *form;
+    const float *vector;
+    double chars, wide, limit;
+} Seen;
 
-    double size = 0.0, root = sqrt((double)(s->width > 1 ? s->width : 1));
-    float unit = (float)(1.0 / hypot(1.0, FORM));
-    for (int64_t i = 0; i < FEATURES; i++) size += form[i] * form[i];
-    size = sqrt(size);
-    for (int64_t j = 0; j < s->width; j++) {
-        design[j] = (double)vector[j] * root;
-        place[j] = vector[j] * unit;
-    }
-    for (int64_t i = 0; i < FEATURES; i++) {
-        design[s->width + i] = form[i];
-        place[s->width + i] = (float)(form[i] / (size > 1e-9 ? size : 1e-9) * FORM) * unit;
-    }
-    for (int64_t i = 0; i < inputs; i++) plain[i] = (float)design[i];
-
-    memcpy(line, s->linear_at_0, (size_t)columns * sizeof(double));
-    add_f64(design, inputs, s->linear, columns, line);
-    double *kind = line + s->models, *volume = kind + s->kinds;
-    networks(s, plain, hidden, next, last, net);
-    for (int64_t i = 0; i < s->landmarks; i++) similar[i] = 0.0f;
-    if (s->exact_places) add_f32(place, inputs, s->exact_places, s->landmarks, similar);
-    else add_coded(place, inputs, s->places, 0, s->landmarks, similar);
-    for (int64_t i = 0; i < s->landmarks; i++) like[i] = exp(s->near_width * ((double)similar[i] - 1.0));
-    double top = -INFINITY, mass = 0.0;
+/* The blend, the calibration and the costs of one prompt, from what its members say. */
+static void blended(const Stack *s, const Seen *seen, const float *line, double *kind, const double *net,
+                    const float *similar, double *like, double *scores, double *costs) {
+    const float *volume = line + s->models;
+    double top = -INFINITY, mass = 0.0, g = 1.0, worst = INFINITY;
+    for (int64_t i = 0; i < s->landmarks; i++)
+        like[i] = (double)expf((float)(s->near_width * ((double)similar[i] - 1.0)));
     for (int64_t k = 0; k < s->kinds; k++) top = kind[k] / CALM > top ? kind[k] / CALM : top;
     for (int64_t k = 0; k < s->kinds; k++) mass += kind[k] = exp(kind[k] / CALM - top);
-
-    double g = 1.0, worst = INFINITY;
     if (s->gate_high > s->gate_low)
         g = within(0.0, (familiarity(similar, s->landmarks) - s->gate_low) / (s->gate_high - s->gate_low), 1.0);
-    double *scores = out, *costs = out + s->models;
     memcpy(scores, s->near_at_0, (size_t)s->models * sizeof(double));
-    add_f64(like, s->landmarks, s->near_weights, s->models, scores);
+    add_f64(1, (Doubles){like, 0}, s->landmarks, s->near_weights, s->models, (Doubles){scores, 0});
     for (int64_t m = 0; m < s->models; m++) costs[m] = 0.0;
-    add_f64(kind, s->kinds, s->profiles, s->models, costs);
+    add_f64(1, (Doubles){kind, 0}, s->kinds, s->profiles, s->models, (Doubles){costs, 0});
     for (int64_t m = 0; m < s->models; m++) {
         const double *w = s->weights;
         double mu = within(0.0, s->mu[m], 1.0);
-        double blend = w[0] * mu + w[1] * within(0.0, line[m], 1.0) + w[2] * within(0.0, scores[m], 1.0) +
+        double blend = w[0] * mu + w[1] * within(0.0, (double)line[m], 1.0) + w[2] * within(0.0, scores[m], 1.0) +
                        w[3] * within(0.0, costs[m] / mass, 1.0) + w[4] * within(0.0, net[m], 1.0);
         scores[m] = within(0.0, calibrated(s, m, g * blend + (1.0 - g) * mu), 1.0);
         if (s->scored[m] && scores[m] < worst) worst = scores[m];
     }
     for (int64_t m = 0; m < s->models; m++) {
         if (!s->scored[m] && worst < scores[m]) scores[m] = worst;
-        double answer = exp(volume[m] < 50.0 ? volume[m] : 50.0) * s->smear[m];
+        double answer = exp(volume[m] < 50.0f ? (double)volume[m] : 50.0) * s->smear[m];
         if (answer > s->cap[m]) answer = s->cap[m];
-        if (s->counts_tokens[m] && answer > limit) answer = limit;
-        double tokens = s->input_size[m] + (chars * s->input_size[s->models + m] +
-                                            wide * s->input_size[2 * s->models + m]);
+        if (s->counts_tokens[m] && answer > seen->limit) answer = seen->limit;
+        double tokens = s->input_size[m] + (seen->chars * s->input_size[s->models + m] +
+                                            seen->wide * s->input_size[2 * s->models + m]);
         costs[m] = tokens * s->input_usd[m] + answer * s->output_usd[m] + s->fixed_usd[m];
+    }
+}
+
+/* Scores and costs (count, 2, models) of so many prompts, at most TOGETHER. Returns 0, or -2 without memory. */
+static int64_t decide(const Stack *s, int64_t n, const Seen *seen, double *out) {
+    int64_t inputs = s->width + FEATURES, models = s->models;
+    Floats design = {0, inputs}, place = {0, inputs}, first = {0, columns_of(s->first)};
+    Floats next = {0, columns_of(s->second)}, last = {0, models}, similar = {0, columns_of(s->places)};
+    Doubles net = {0, models}, exact = {0, inputs}, kind = {0, s->kinds};
+    size_t doubles = (size_t)(n * (models + inputs + s->kinds) + s->landmarks);
+    size_t floats = (size_t)(n * (2 * inputs + first.step + next.step + last.step + similar.step));
+    size_t whole = (size_t)(n * 2 * most(most(s->first.pairs, s->second.pairs), s->places.pairs));
+    char *room = malloc(doubles * sizeof(double) + floats * sizeof(float) + whole * sizeof(int16_t));
+    if (!room) return -2;
+    net.at = (double *)room;
+    exact.at = net.at + n * models;
+    kind.at = exact.at + n * inputs;
+    double *like = kind.at + n * s->kinds;
+    design.at = (float *)(like + s->landmarks);
+    place.at = design.at + n * inputs;
+    first.at = place.at + n * inputs;
+    next.at = first.at + n * first.step;
+    last.at = next.at + n * next.step;
+    similar.at = last.at + n * last.step;
+    int16_t *codes = (int16_t *)(similar.at + n * similar.step);
+
+    double root = sqrt((double)(s->width > 1 ? s->width : 1));
+    float unit = (float)(1.0 / hypot(1.0, FORM));
+    int64_t known = s->networks * s->units + 2 * models;
+    for (int64_t k = 0; k < n; k++) {
+        const double *form = seen[k].form;
+        double size = 0.0, *own = exact.at + k * inputs;
+        float *where = place.at + k * inputs;
+        for (int64_t i = 0; i < FEATURES; i++) size += form[i] * form[i];
+        size = sqrt(size);
+        for (int64_t j = 0; j < s->width; j++) {
+            own[j] = (double)seen[k].vector[j] * root;
+            where[j] = seen[k].vector[j] * unit;
+        }
+        for (int64_t i = 0; i < FEATURES; i++) {
+            own[s->width + i] = form[i];
+            where[s->width + i] = (float)(form[i] / (size > 1e-9 ? size : 1e-9) * FORM) * unit;
+        }
+        for (int64_t i = 0; i < inputs; i++) design.at[k * inputs + i] = (float)own[i];
+        memcpy(first.at + k * first.step, s->first_bias, (size_t)known * sizeof(float));
+        memcpy(kind.at + k * s->kinds, s->kinds_at_0, (size_t)s->kinds * sizeof(double));
+    }
+    for (int64_t i = 0; i < n * similar.step; i++) similar.at[i] = 0.0f;
+    add_f64(n, exact, inputs, s->kinds_of, s->kinds, kind);
+    add_packed(n, design, inputs, s->first, codes, first);
+    networks(s, n, first, next, last, codes, net);
+    if (s->exact_places) add_f32(n, place, inputs, s->exact_places, s->landmarks, similar);
+    else if (s->weights[2] != 0.0) add_packed(n, place, inputs, s->places, codes, similar);
+    for (int64_t k = 0; k < n; k++) {
+        double *scores = out + 2 * k * models;
+        blended(s, seen + k, first.at + k * first.step + s->networks * s->units, kind.at + k * s->kinds,
+                net.at + k * models, similar.at + k * similar.step, like, scores, scores + models);
     }
     free(room);
     return 0;
 }
 
-/* The same of a text and its kinds; read is what is cut into pieces. -1 where one of
- * them is too long. */
-int64_t expected(const Stack *s, const char *text, const uint8_t *kinds, const char *read, int64_t bytes,
-                 int64_t n, double limit, double *out) {
-    if (n < 0 || n > MOST || bytes < 0 || bytes > MOST) return -1;
-    float *vector = malloc((size_t)s->width * sizeof(float) + MOST * sizeof(int32_t));
-    if (!vector) return -2;
-    int32_t *rows = (int32_t *)(vector + s->width);
-    double form[FEATURES];
+/* Scores (models,) and costs (models,) of what is seen of one prompt: routers/stack.py. */
+int64_t decided(const Stack *s, const double *form, const float *vector, double chars, double wide,
+                double limit, double *out) {
+    Seen seen = {form, vector, chars, wide, limit};
+    return decide(s, 1, &seen, out);
+}
+
+/* Where in what Python sends a text is, and what is known of it: see native_bytes.py. */
+typedef struct {
+    int64_t text, chars; /* a byte a character */
+    int64_t read, bytes; /* what is cut into pieces */
+    int64_t kinds;
+    int64_t limit; /* tokens, or -1 */
+} Span;
+
+/* Standardised features and the vector of a text. Returns as ``expected``. */
+static int64_t look(const Stack *s, const char *sent, Span at, double *form, float *vector, int32_t *rows,
+                    Seen *seen) {
+    int64_t n = at.chars, failed = 0;
+    const char *text = sent + at.text;
+    if (n < 0 || n > MOST || at.bytes < 0 || at.bytes > MOST) return -1;
     float share = (float)s->share;
-    features(text, kinds, n, form);
+    features(text, (const uint8_t *)sent + at.kinds, n, form);
     double wide = 0.0;
     for (int64_t i = 0; i < n; i++) wide += (unsigned char)text[i] >= 128;
     for (int64_t i = 0; i < FEATURES; i++)
         form[i] = within(-s->reach, ((double)(float)form[i] - s->mean[i]) / s->scale[i], s->reach);
-    int64_t failed = 0;
     if (s->words.width) failed = words_vector(&s->words, text, n, vector + s->words_at);
     if (s->table_width) {
         float *sum = vector + s->table_at;
         double length = 0.0;
-        sum_codes(&s->table, s->table_width, rows, text_rows(&s->table, read, bytes, rows), sum);
+        sum_codes(&s->table, s->table_width, rows, text_rows(&s->table, sent + at.read, at.bytes, rows), sum);
         for (int64_t j = 0; j < s->table_width; j++) length += (double)sum[j] * (double)sum[j];
         length = sqrt(length);
         for (int64_t j = 0; j < s->table_width; j++)
             sum[j] = length > 1e-12 ? (float)((double)sum[j] / length) : 0.0f;
     }
     for (int64_t j = 0; j < s->width; j++) vector[j] *= share;
-    if (!failed) failed = decided(s, form, vector, (double)n, wide, limit, out);
-    free(vector);
+    *seen = (Seen){form, vector, (double)n, wide, at.limit < 0 ? INFINITY : (double)at.limit};
+    return failed;
+}
+
+/* Scores and costs (count, 2, models) of the texts that spans (count,) find in what was sent. -1 where
+ * one of them is too long, -2 without memory. */
+int64_t expected(const Stack *s, int64_t count, const char *sent, const char *spans, double *out) {
+    int64_t room_for = count < TOGETHER ? count : TOGETHER;
+    size_t each = sizeof(Seen) + FEATURES * sizeof(double) + (size_t)s->width * sizeof(float);
+    char *room = malloc((size_t)room_for * each + MOST * sizeof(int32_t));
+    if (!room) return -2;
+    Seen *seen = (Seen *)room;
+    double *form = (double *)(seen + room_for);
+    float *vector = (float *)(form + room_for * FEATURES);
+    int32_t *rows = (int32_t *)(vector + room_for * s->width);
+    int64_t failed = 0;
+    for (int64_t from = 0; from < count && !failed; from += TOGETHER) {
+        int64_t n = count - from < TOGETHER ? count - from : TOGETHER;
+        for (int64_t k = 0; k < n && !failed; k++) {
+            Span at;
+            memcpy(&at, spans + (from + k) * (int64_t)sizeof at, sizeof at);
+            failed = look(s, sent, at, form + k * FEATURES, vector + k * s->width, rows, seen + k);
+        }
+        if (!failed) failed = decide(s, n, seen, out + 2 * from * s->models);
+    }
+    free(room);
     return failed;
 }

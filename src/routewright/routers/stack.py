@@ -154,14 +154,20 @@ class StackRouter(BaseRouter):
 
     def expected(self, prompt: Prompt) -> tuple[Floats, Floats]:
         """Scores (m,) and costs (m,) of one prompt, without their standard errors."""
+        return self.expected_of([prompt])[0]
+
+    def expected_of(self, prompts: Sequence[Prompt]) -> list[tuple[Floats, Floats]]:
+        """The same of several, which compiled code looks at together."""
         native = self._native
         if native is None:
-            return self.plainly(self.space_.view([prompt]))
-        told = native.expected(prompt)
-        if told is None:
-            view = self.space_.view([prompt])
-            told = native.seen(view) or self.plainly(view)
-        return told
+            return [self.plainly(self.space_.view([prompt])) for prompt in prompts]
+        return [
+            told or self._viewed(native, self.space_.view([prompt]))
+            for prompt, told in zip(prompts, native.expected(prompts), strict=True)
+        ]
+
+    def _viewed(self, native: Compiled, view: View) -> tuple[Floats, Floats]:
+        return native.seen(view) or self.plainly(view)
 
     def plainly(self, view: View) -> tuple[Floats, Floats]:
         """``expected`` of the view's one prompt, by what the members themselves say."""

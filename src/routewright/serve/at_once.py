@@ -8,6 +8,7 @@ if nothing was sent, else with what was.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from routewright.serve.gateway import Gateway
 from routewright.serve.heads import remembered
 from routewright.serve.http import WATCHERS
 from routewright.serve.inbound import BEGUN, KEY
-from routewright.serve.relay import Relay
+from routewright.serve.relay import Relay, Wish
 from routewright.serve.replies import JSON, stream_headers, told_headers
 from routewright.serve.stream import RelayedStream
 from routewright.serve.wire import chat_request, decode_object
@@ -51,6 +52,7 @@ class AtOnce:
         self._admit = admit
         self._arrival = Arrival(path)
         self.running: set[Passage] = set()
+        self._wishes: list[tuple[Exchange, Wish]] = []
 
     def wants(self, scope: Scope) -> bool:
         """Whether it is a POST to the route, of a body as it is."""
@@ -78,18 +80,29 @@ class AtOnce:
             body = decode_object(raw)
             refuse_routing(body)
             request = chat_request(body)
-            call = self._relay.begin_now(request, scope[KEY], arrival)
+            wish = self._relay.wish(request, scope[KEY], arrival)
         except RoutewrightError:  # for ``app`` to tell
             return False
-        if call is None:
+        if wish is None:
             return False
-        begun = self._relay.ask_now(call)
-        if begun is None:
-            scope[BEGUN] = call, None
-            exchange.begin()
-        else:
-            self.running.add(Passage(self, self._relay, exchange, call, begun))
+        if not self._wishes:
+            asyncio.get_running_loop().call_soon(self._begin)
+        self._wishes.append((exchange, wish))
         return True
+
+    def _begin(self) -> None:
+        """Begin what has come in one turn of the event loop, all of it decided together."""
+        came = [each for each in self._wishes if not each[0].gone]
+        self._wishes = []
+        calls = self._relay.begin_together([wish for _, wish in came])
+        for (exchange, _), call in zip(came, calls, strict=True):
+            if call is not None:
+                begun = self._relay.ask_now(call)
+                if begun is not None:
+                    self.running.add(Passage(self, self._relay, exchange, call, begun))
+                    continue
+                exchange.scope[BEGUN] = call, None
+            exchange.begin()
 
 
 class _Faulty:

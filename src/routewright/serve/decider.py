@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from routewright.analysis import analyse
 from routewright.config import Rule
 from routewright.errors import ConfigError
-from routewright.routers.base import BaseRouter
+from routewright.routers.base import BaseRouter, Floats
 from routewright.rules import Ruling, check_rules, judge
 from routewright.serve.admission import Bar, barred, limited, nobody, room_for_all, too_dear
 from routewright.serve.ids import Ids
@@ -24,6 +24,7 @@ from routewright.types import Analysis, Candidate, Decision, Model, PolicySettin
 
 logger = logging.getLogger(__name__)
 
+Predicted = tuple[list[float], list[float]]  # scores and costs
 UNSET = PolicySettings()
 UNKNOWN = lacks_dialects(frozenset())  # of a model of which nothing is told
 
@@ -117,6 +118,7 @@ class Decider:
         needs: Needs | None = None,
         past: Past = NOTHING,
         analysis: Analysis | None = None,
+        predicted: Predicted | None = None,
     ) -> Decision:
         """Decide for one prompt.
 
@@ -126,6 +128,7 @@ class Decider:
             needs: what the request needs; a plain text's without them.
             past: of the conversation that the request goes on with.
             analysis: of the prompt, by somebody who asked an LLM, instead of our own.
+            predicted: what ``predict`` has told of the prompt, where it was asked.
 
         Raises:
             RequestError: no model can take the prompt; every model's reason is given.
@@ -136,7 +139,7 @@ class Decider:
                 prompt, why, policy=policy, needs=needs, past=past, analysis=analysis
             )
         try:
-            scores, costs = _predict(self.router, prompt)
+            scores, costs = predicted or _plain_numbers(self.router.expected(prompt))
             analysis = self._analysis(prompt, analysis)
         # A plug-in router may raise anything, and its failure must not be the client's.
         except Exception as error:
@@ -172,6 +175,17 @@ class Decider:
         else:
             reason = loyalty(ordered[0], reason, past, self.pool, bars)
         return self._decision(ordered, reason, policy, candidates=seen, analysis=analysis)
+
+    def predict(self, prompts: Sequence[Prompt]) -> list[Predicted | None]:
+        """What the router tells of prompts that it looks at together.
+
+        None where it fails, or without one: ``decide`` finds out of which prompt, and why.
+        """
+        try:
+            told = self.router.expected_of(prompts) if self.router is not None else ()
+            return list(map(_plain_numbers, told)) or [None] * len(prompts)
+        except Exception:  # a plug-in router may raise anything
+            return [None] * len(prompts)
 
     def default(
         self,
@@ -374,8 +388,8 @@ def _strength(router: BaseRouter | None) -> Mapping[str, float]:
     return dict(zip(router.models_, map(float, means["scores"]), strict=True))
 
 
-def _predict(router: BaseRouter, prompt: Prompt) -> tuple[list[float], list[float]]:
-    scores, costs = (told.tolist() for told in router.expected(prompt))
+def _plain_numbers(told: tuple[Floats, Floats]) -> Predicted:
+    scores, costs = told[0].tolist(), told[1].tolist()
     # Plain numbers: for ten of them numpy takes several times as long.
     if not all(map(math.isfinite, scores + costs)):
         raise ArithmeticError("a prediction is not finite")

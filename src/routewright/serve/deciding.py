@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from routewright.errors import AccessError, RequestError
+from routewright.errors import AccessError, RequestError, RoutewrightError
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.naming import Asked, Names
@@ -58,14 +59,36 @@ def question(generation: Generation, request: ChatRequest, key: ApiKey | None) -
     return Question(request.prompt, policy, _needs(decider, request, asked), asked.model)
 
 
-def decided_now(generation: Generation, asked: Question, trail: Trail) -> Decision | None:
-    """The decision, where it hangs on nobody who may be slow."""
-    decider, (prompt, policy, needs, named) = generation.decider, asked
-    if named:
-        return decider.named(named, prompt, policy=policy, needs=needs)
-    if generation.analyser is not None or not generation.decides_inline(needs.tokens):
-        return None
-    return decider.decide(prompt, policy=policy, needs=needs, past=_past(generation, trail))
+def is_quick(generation: Generation, asked: Question) -> bool:
+    """Whether the decision hangs on nobody who may be slow."""
+    if asked.named:
+        return True
+    return generation.analyser is None and generation.decides_inline(asked.needs.tokens)
+
+
+def decide_together(
+    generation: Generation, asked: Sequence[tuple[Question, Trail]]
+) -> list[Decision | None]:
+    """The decisions of requests that came together, if ``is_quick``; the router looks at all at
+    once. None of one that is refused: ``decide`` tells why.
+    """
+    decider = generation.decider
+    open_ = [question.prompt for question, _ in asked if not question.named]
+    predicted = iter(decider.predict(open_) if open_ else ())
+    told: list[Decision | None] = []
+    for (prompt, policy, needs, named), trail in asked:
+        try:
+            if named:
+                decision = decider.named(named, prompt, policy=policy, needs=needs)
+            else:
+                past = _past(generation, trail)
+                decision = decider.decide(
+                    prompt, policy=policy, needs=needs, past=past, predicted=next(predicted)
+                )
+        except RoutewrightError:
+            decision = None
+        told.append(decision)
+    return told
 
 
 async def decide(
@@ -77,10 +100,9 @@ async def decide(
         RoutewrightError: as ``question``; or no model can take the request.
     """
     asked = question(generation, request, key)
-    decision = decided_now(generation, asked, trail)
-    if decision is not None:
-        return decision
-    decider, (prompt, policy, needs, _) = generation.decider, asked
+    decider, (prompt, policy, needs, named) = generation.decider, asked
+    if named:
+        return decider.named(named, prompt, policy=policy, needs=needs)
     past, analyser = _past(generation, trail), generation.analyser
     analysis = await analyser.analyse(prompt) if analyser else None
     if generation.decides_inline(needs.tokens):

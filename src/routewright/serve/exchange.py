@@ -80,6 +80,11 @@ class Exchange:
         self._wake()
 
     @property
+    def gone(self) -> bool:
+        """Whether the client has left."""
+        return self._gone
+
+    @property
     def body(self) -> bytes:
         """What of the body is here and was not read; it can still be."""
         if len(self._body) > 1:

@@ -18,7 +18,7 @@ from routewright.types import Usage
 logger = logging.getLogger(__name__)
 
 QUEUE_ROWS = 8192
-BATCH_ROWS = 64
+BATCH_ROWS = 512
 WINDOW_S = 0.04  # with the write itself, a row is on disk 50 ms after it was queued
 RETRY_S = 0.25
 KEEP_S = 10.0  # how long a sender of feedback waits for a disk that takes nothing

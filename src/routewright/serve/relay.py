@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,12 +23,12 @@ from routewright.serve.asking import ask_stream, ask_whole, prefix
 from routewright.serve.cache import Cache, Recorder, Replay
 from routewright.serve.call import TRUNCATED, Call, State
 from routewright.serve.content import Contents
-from routewright.serve.deciding import decide, decided_now, question
+from routewright.serve.deciding import Question, decide, decide_together, is_quick, question
 from routewright.serve.generation import Generation
 from routewright.serve.ledger import Ledger
 from routewright.serve.limits import Admission
 from routewright.serve.quota import Quota
-from routewright.serve.sticky import trail_of
+from routewright.serve.sticky import Trail, trail_of
 from routewright.serve.stream import RelayedStream
 from routewright.serve.watch import Watch
 from routewright.serve.wire import ChatRequest
@@ -36,6 +36,18 @@ from routewright.state.api_key import ApiKey
 from routewright.types import Decision, Usage
 
 logger = logging.getLogger(__name__)
+
+
+class Wish(NamedTuple):
+    """A checked request that nobody has decided yet."""
+
+    request: ChatRequest
+    owner: str
+    arrival: Arrival
+    started: float
+    generation: Generation
+    asked: Question
+    trail: Trail
 
 
 class Relay:
@@ -100,25 +112,47 @@ class Relay:
             raise
         return call
 
-    def begin_now(self, request: ChatRequest, key: ApiKey | None, arrival: Arrival) -> Call | None:
-        """``begin`` for a request that has nothing to wait for; None, and no trace, for others.
+    def wish(self, request: ChatRequest, key: ApiKey | None, arrival: Arrival) -> Wish | None:
+        """What ``begin_together`` begins; None for a request that has to wait before it is begun.
 
         Raises:
             RoutewrightError: as ``begin``.
         """
         if self.cache is not None or (key is not None and key.terms.counted):
             return None
-        started = time.monotonic()
-        generation, owner = self.generation, _owner(key)
+        started, generation, owner = time.monotonic(), self.generation, _owner(key)
+        asked = question(generation, request, key)
+        if not is_quick(generation, asked):
+            return None
         trail = trail_of(request.body, owner=owner)
-        decision = decided_now(generation, question(generation, request, key), trail)
-        if decision is None or not self.admission.enter_now():
+        return Wish(request, owner, arrival, started, generation, asked, trail)
+
+    def begin_together(self, wishes: Sequence[Wish]) -> list[Call | None]:
+        """``begin`` for requests that came together; None, and no trace, of those that cannot be
+        begun now or at all, which ``begin`` tells.
+        """
+        generation = self.generation
+        told = decide_together(generation, [(wish.asked, wish.trail) for wish in wishes])
+        return [
+            None if decision is None else self._begun(wish, decision)
+            for wish, decision in zip(wishes, told, strict=True)
+        ]
+
+    def _begun(self, wish: Wish, decision: Decision) -> Call | None:
+        generation = wish.generation
+        if generation is not self.generation or not self.admission.enter_now():
             return None
         generation.enter()
         call = Call(
-            request, decision, generation, trail, key_id=owner, started=started, arrival=arrival
+            wish.request,
+            decision,
+            generation,
+            wish.trail,
+            key_id=wish.owner,
+            started=wish.started,
+            arrival=wish.arrival,
         )
-        call.decided_s = time.monotonic() - started
+        call.decided_s = time.monotonic() - wish.started
         self._ledger.decided(call)
         return call
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Dialect
 
 Row = dict[str, Any]
 
-_TOGETHER = (64, 8, 1)  # rows of a statement: few sizes, so that each is prepared once
+_TOGETHER = (512, 64, 8, 1)  # rows of a statement: few sizes, so that each is prepared once
 
 
 class Insert(Protocol):

@@ -71,7 +71,7 @@ def close(router: StackRouter, text: str, max_tokens: int | None = None) -> None
     for told, wanted in zip(
         router.expected(prompt), router.plainly(router.space_.view([prompt])), strict=True
     ):
-        assert told == pytest.approx(wanted, rel=2e-5, abs=2e-5 * wanted.max())
+        assert told == pytest.approx(wanted, rel=1e-4, abs=1e-4 * wanted.max())
 
 
 def test_it_is_compiled_where_there_is_a_compiler():
@@ -245,12 +245,52 @@ def test_a_router_that_goes_elsewhere_takes_no_addresses_along(router):
 
 @built
 def test_a_compiled_form_that_says_otherwise_is_not_taken(monkeypatch, caplog):
-    def wrong(self, prompt):
-        return np.full(self._models, 0.5), np.full(self._models, 0.1)
+    def wrong(self, prompts):
+        return [(np.full(self._models, 0.5), np.full(self._models, 0.1)) for _ in prompts]
 
     monkeypatch.setattr(native.Compiled, "expected", wrong)
     assert native.compiled(routers.make("stack", encoder="static").fit(data())) is None
     assert "differ from plain ones" in caplog.text
+
+
+@built
+@settings(QUIET, max_examples=60)
+@given(st.lists(st.tuples(ANY, st.none() | st.integers(1, 2**70)), max_size=40))
+def test_prompts_that_come_together_get_the_bits_that_each_gets_alone(router, told):
+    prompts = [
+        msgspec.structs.replace(Prompt.from_text("p", text), max_tokens=limit)
+        for text, limit in told
+    ]
+    together = router.expected_of(prompts)
+    for prompt, (scores, costs) in zip(prompts, together, strict=True):
+        alone = router.expected(prompt)
+        assert (scores.tolist(), costs.tolist()) == (alone[0].tolist(), alone[1].tolist())
+
+
+@built
+def test_other_processors_get_the_same_bits(router, default, tmp_path, monkeypatch):
+    """Without what this processor alone can do, as far as C says so."""
+    plain = tmp_path / "plain.so"
+    sources = map(str, FOLDER.glob("native_*.c"))
+    command = ["gcc", "-O1", "-DPLAIN", "-std=c11", "-ffp-contract=off", "-fPIC", "-shared"]
+    subprocess.run([*command, "-o", str(plain), *sources, "-lm"], check=True)
+    prompts = [Prompt.from_text("p", " ".join(PIECES[:at])) for at in range(len(PIECES))]
+    wanted = [each.expected(prompt) for each in (router, default) for prompt in prompts]
+    for at, each in enumerate((router, default)):
+        each.save(tmp_path / str(at))
+    monkeypatch.setattr(native, "LIBRARY", plain)
+    native.library.cache_clear()
+    native.vocabulary.cache_clear()
+    try:
+        again = [StackRouter.load(tmp_path / str(at)) for at in range(2)]
+        told = [each.expected(prompt) for each in again for prompt in prompts]
+        assert all(each._native is not None for each in again)
+    finally:
+        monkeypatch.undo()
+        native.library.cache_clear()
+        native.vocabulary.cache_clear()
+    for ours, others in zip(wanted, told, strict=True):
+        assert (ours[0].tolist(), ours[1].tolist()) == (others[0].tolist(), others[1].tolist())
 
 
 def test_it_can_be_switched_off(monkeypatch):
@@ -299,12 +339,12 @@ static = routers.make("stack", encoder="static").fit(sample_data(n=60))
 plain = [each for each in alphabet if each.isascii()]
 for count in [0, 1, 2, 5, 60, 4000] * 10:
     text = "".join(rng.choice(plain) for _ in range(count))[:8000]
-    assert router._native.expected(Prompt.from_text("p", text)) is not None
+    assert router._native.expected([Prompt.from_text("p", text)])[0] is not None
     text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
-    told = static._native.expected(Prompt.from_text("p", text))
+    told = static._native.expected([Prompt.from_text("p", text)])[0]
     assert told is not None or count > 1000
 for text in ("a " * 4000, "_" * 8000, "? " * 4000, "?" * 8000):
-    assert router._native.expected(Prompt.from_text("p", text)) is not None
+    assert router._native.expected([Prompt.from_text("p", text)])[0] is not None
 print("whole")
 """
 

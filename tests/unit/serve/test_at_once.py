@@ -20,6 +20,7 @@ from routewright.data.journal import Journal
 from routewright.serve import at_once
 from routewright.serve.at_once import Passage
 from routewright.serve.call import Call
+from routewright.serve.decider import Decider
 from routewright.serve.exchange import Exchange
 from routewright.serve.gateway import Gateway
 from routewright.serve.http import GuardedProtocol
@@ -305,6 +306,96 @@ def test_a_connection_that_ends_leaves_nothing_for_the_garbage_collector(running
         assert alive() <= before
     finally:
         gc.enable()
+
+
+def in_one_turn(running: Served, bodies: list[dict[str, Any]]) -> list[tuple[int, dict[str, str]]]:
+    """Status and headers of requests that are all here when the event loop looks."""
+    busy, clients = threading.Event(), []
+    for _ in bodies:
+        client = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+        client.connect()
+        clients.append(client)
+    time.sleep(0.1)  # all are accepted
+
+    def block() -> None:
+        busy.set()
+        time.sleep(0.3)
+
+    running.loop.call_soon_threadsafe(block)
+    assert busy.wait(5)
+    for client, body in zip(clients, bodies, strict=True):
+        client.request("POST", PATH, json.dumps(body))
+    answers = [client.getresponse() for client in clients]
+    told = [(answer.status, dict(answer.getheaders())) for answer in answers]
+    for client, answer in zip(clients, answers, strict=True):
+        answer.read()
+        client.close()
+    return told
+
+
+def body(text: str, **more: Any) -> dict[str, Any]:
+    return {"model": "auto", "messages": [{"role": "user", "content": text}], **more}
+
+
+@pytest.fixture
+def looked_at(monkeypatch) -> list[int]:
+    """How many prompts the router looked at together, each time."""
+    told: list[int] = []
+    predict = Decider.predict
+
+    def watched(self, prompts):
+        told.append(len(prompts))
+        return predict(self, prompts)
+
+    monkeypatch.setattr(Decider, "predict", watched)
+    return told
+
+
+def test_requests_that_come_together_are_decided_together(running, taken, looked_at):
+    asked = [body("hello"), body("hard"), body("hi", model="strong"), body("hard", stream=True)]
+    told = in_one_turn(running, asked)
+    assert looked_at == [3]  # one is for a model by its name
+    assert [status for status, _ in told] == [200] * 4
+    models = [headers["x-routewright-model"] for _, headers in told]
+    assert models == ["cheap", "strong", "strong", "strong"]
+    assert len({headers["x-routewright-decision-id"] for _, headers in told}) == 4
+
+
+def test_what_is_refused_among_them_is_refused_alone(running, taken, looked_at, upstream):
+    dear = body("hard", routewright={"max_usd": 0})
+    told = in_one_turn(running, [body("hello"), dear, body("hard")])
+    assert looked_at == [3]
+    assert [status for status, _ in told] == [200, 400, 200]
+    assert len(upstream.requests) == 2
+
+
+def test_a_prompt_that_the_router_fails_at_is_degraded_alone(
+    running, taken, looked_at, monkeypatch
+):
+    expected = ByWord.expected
+
+    def failing(self, prompt):
+        if "trap" in prompt.text:
+            raise ArithmeticError("scripted")
+        return expected(self, prompt)
+
+    monkeypatch.setattr(ByWord, "expected", failing)
+    told = in_one_turn(running, [body("hello"), body("trap"), body("hard")])
+    assert looked_at == [3]
+    degraded = [headers.get("x-routewright-degraded") for _, headers in told]
+    assert degraded == [None, "the router failed (ArithmeticError)", None]
+
+
+def test_a_reload_between_arrival_and_decision_loses_nobody(running, taken, monkeypatch):
+    relay, wish = running.gateway.relay, type(running.gateway.relay).wish
+
+    def reloading(self, *given):
+        wished = wish(self, *given)
+        return wished._replace(generation=None)  # as if another had taken its place
+
+    monkeypatch.setattr(type(relay), "wish", reloading)
+    assert running.chat("hello").status == 200
+    assert taken == [True]
 
 
 def test_requests_that_wait_behind_one_another_are_answered_in_order(running, taken):

@@ -82,13 +82,13 @@ async def test_a_full_disk_costs_no_request_and_rows_are_counted_by_kind(caplog)
     """D-04: what does not fit the queue is counted; what does is written when space returns."""
     disk = Disk()
     disk.full = True
-    ledger = Ledger(disk, queue_rows=400)
+    ledger = Ledger(disk, queue_rows=BATCH_ROWS)
     await ledger.start()
     for n in range(BATCH_ROWS):
         ledger.decided(call(str(n)))
     assert disk.tried.wait(5)
     began = time.monotonic()
-    for n in range(300):
+    for n in range(BATCH_ROWS // 2 + 100):
         ledger.decided(call(str(n)))
         ledger.ended(call(str(n)), "complete", None, None)
     assert time.monotonic() - began < 1
@@ -96,7 +96,7 @@ async def test_a_full_disk_costs_no_request_and_rows_are_counted_by_kind(caplog)
     disk.full = False
     await ledger.aclose()
     assert not ledger.trouble
-    assert len(disk.kept) == BATCH_ROWS + 400
+    assert len(disk.kept) == 2 * BATCH_ROWS
     assert ledger.dropped == {"decision": 100, "outcome": 100}
     assert "decisions cannot be written" in caplog.text
     assert "can be written again" in caplog.text
