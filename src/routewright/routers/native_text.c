@@ -22,14 +22,43 @@ static uint32_t hash_of(uint32_t seed, const char *s, int64_t n) {
 #define IS(c, kind) (kinds[(unsigned char)(c)] & (kind))
 #define EMPTY_HASH 2166136261u
 
+#if !defined(PLAIN) && defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+/* memmem for a few bytes: where the first and the last of them are, 32 places at a time. */
+__attribute__((target("avx2"))) static const char *find_avx2(const char *at, const char *end, const char *said,
+                                                             int64_t size) {
+    __m256i first = _mm256_set1_epi8(said[0]), last = _mm256_set1_epi8(said[size - 1]);
+    for (; end - at >= size + 31; at += 32) {
+        __m256i begins = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)at), first);
+        __m256i ends = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(at + size - 1)), last);
+        uint32_t places = (uint32_t)_mm256_movemask_epi8(_mm256_and_si256(begins, ends));
+        for (; places; places &= places - 1) {
+            const char *place = at + __builtin_ctz(places);
+            if (!memcmp(place, said, (size_t)size)) return place;
+        }
+    }
+    return memmem(at, (size_t)(end - at), said, (size_t)size);
+}
+#define HAS_AVX2 __builtin_cpu_supports("avx2")
+#else
+#define find_avx2(at, end, said, size) NULL
+#define HAS_AVX2 0
+#endif
+
+/* The first place of what is said, NULL without one. */
+static const char *find(const char *at, const char *end, const char *said, int64_t size) {
+    return HAS_AVX2 ? find_avx2(at, end, said, size) : memmem(at, (size_t)(end - at), said, (size_t)size);
+}
+
 static int has(const char *text, int64_t n, const char *said) {
-    return memmem(text, (size_t)n, said, strlen(said)) != NULL;
+    return find(text, text + n, said, (int64_t)strlen(said)) != NULL;
 }
 
 static int64_t count_of(const char *text, int64_t n, const char *said) {
     int64_t size = (int64_t)strlen(said), found = 0;
     const char *end = text + n, *at = text;
-    while ((at = memmem(at, (size_t)(end - at), said, (size_t)size)) != NULL) found++, at += size;
+    while ((at = find(at, end, said, size)) != NULL) found++, at += size;
     return found;
 }
 
@@ -37,7 +66,7 @@ static int64_t count_of(const char *text, int64_t n, const char *said) {
 static int64_t whole_words(const uint8_t *kinds, const char *text, int64_t n, const char *word) {
     int64_t size = (int64_t)strlen(word), found = 0;
     const char *end = text + n, *at = text;
-    while ((at = memmem(at, (size_t)(end - at), word, (size_t)size)) != NULL) {
+    while ((at = find(at, end, word, size)) != NULL) {
         int before = at > text && IS(at[-1], WORD);
         int after = at + size < end && IS(at[size], WORD);
         found += !before && !after;
@@ -47,7 +76,7 @@ static int64_t whole_words(const uint8_t *kinds, const char *text, int64_t n, co
 }
 
 /* Words that tell something, in lower case; the order of the first eight is that of CODE. */
-static const char *const TELLING[] = {
+static const char TELLING[][10] = {
     "def", "return", "print", "import", "class", "function", "var", "select",
     "only", "alone",
     "explain", "why", "reason", "reasons", "reasoning", "reasoned",
@@ -56,6 +85,16 @@ static const char *const TELLING[] = {
 };
 static const char *const CODE[] = {"def", "return", "print", "import", "class", "function", "var", "SELECT"};
 enum { CODES = 8, ONLY = 8, STEPS = 10, WRITE = 16, LIST = 24, TOLD = 30 };
+
+/* Which of them begin with a letter. */
+static const uint32_t BEGIN[26] = {
+    ['a' - 'a'] = 1u << 9, ['c' - 'a'] = 1u << 4 | 1u << 17 | 1u << 28, ['d' - 'a'] = 1u << 0 | 1u << 18,
+    ['e' - 'a'] = 1u << 10 | 1u << 27, ['f' - 'a'] = 1u << 5, ['i' - 'a'] = 1u << 3 | 1u << 19,
+    ['l' - 'a'] = 1u << 24, ['o' - 'a'] = 1u << 8 | 1u << 26, ['p' - 'a'] = 1u << 2,
+    ['r' - 'a'] = 1u << 1 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15 | 1u << 21,
+    ['s' - 'a'] = 1u << 7 | 1u << 22 | 1u << 23 | 1u << 25 | 1u << 29, ['t' - 'a'] = 1u << 20,
+    ['v' - 'a'] = 1u << 6, ['w' - 'a'] = 1u << 11 | 1u << 16,
+};
 
 static uint32_t between(int from, int to) { return (uint32_t)((1ull << to) - (1ull << from)); }
 
@@ -67,10 +106,11 @@ static uint32_t told_by(const uint8_t *kinds, const char *low, int64_t n) {
         while (at < n && IS(low[at], WORD)) at++;
         int64_t size = at - start;
         if (size < 3 || size > 9) continue;
-        for (int word = 0; word < TOLD; word++)
-            if (TELLING[word][0] == low[start] && (int64_t)strlen(TELLING[word]) == size &&
-                !memcmp(TELLING[word], low + start, (size_t)size))
-                told |= 1u << word;
+        if (!is_lower((unsigned char)low[start])) continue;
+        for (uint32_t left = BEGIN[low[start] - 'a'] & ~told; left; left &= left - 1) {
+            int word = __builtin_ctz(left);
+            if (!memcmp(TELLING[word], low + start, (size_t)size) && !TELLING[word][size]) told |= 1u << word;
+        }
     }
     return told;
 }
@@ -102,7 +142,7 @@ static int64_t shots(const uint8_t *kinds, const char *low, int64_t n) {
 static int64_t loops(const uint8_t *kinds, const char *text, int64_t n) {
     int64_t found = 0;
     const char *end = text + n, *at = text;
-    while ((at = memmem(at, (size_t)(end - at), "for ", 4)) != NULL) {
+    while ((at = find(at, end, "for ", 4)) != NULL) {
         const char *next = at + 4;
         while (next < end && IS(*next, WORD)) next++;
         if (next == at + 4 || end - next < 3 || memcmp(next, " in", 3) ||
@@ -149,57 +189,79 @@ static int64_t distinct(const uint8_t *kinds, const char *text, int64_t n, int64
     return differ;
 }
 
+/* How often each character is there; and the text in lower case, with a nought at its end. */
+static void count_all(const char *text, int64_t n, int32_t *counts, char *low) {
+    int32_t others[3][256];
+    memset(counts, 0, 256 * sizeof *counts);
+    memset(others, 0, sizeof others);
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) { /* apart, or the same character again would have to wait for itself */
+        counts[(unsigned char)text[i]]++;
+        others[0][(unsigned char)text[i + 1]]++;
+        others[1][(unsigned char)text[i + 2]]++;
+        others[2][(unsigned char)text[i + 3]]++;
+    }
+    for (; i < n; i++) counts[(unsigned char)text[i]]++;
+    for (int c = 0; c < 256; c++) counts[c] += others[0][c] + others[1][c] + others[2][c];
+    for (i = 0; i < n; i++) low[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    low[n] = 0;
+}
+
+/* Signs for a difference rather than for a hyphen. */
+static int64_t minuses(const uint8_t *kinds, const char *text, int64_t n) {
+    int64_t found = 0;
+    const char *end = text + n, *at = text;
+    for (; at < end && (at = memchr(at, '-', (size_t)(end - at))) != NULL; at++) {
+        if (at == text || at + 1 == end) continue;
+        found += (IS(at[1], SPACE | DIGIT) || at[1] == '(') && (at[-1] == ')' || IS(at[-1], SPACE | DIGIT));
+    }
+    return found;
+}
+
+/* Options in brackets, such as "(A) ". */
+static int64_t inner_options(const uint8_t *kinds, const char *text, int64_t n) {
+    int64_t found = 0;
+    const char *end = text + n, *at = text;
+    for (; at < end && (at = memchr(at, '(', (size_t)(end - at))) != NULL; at++)
+        found += end - at > 3 && is_option(at + 1, 2) && IS(at[3], SPACE);
+    return found;
+}
+
 int64_t features(const char *text, const uint8_t *kinds, int64_t n, double *out) {
     if (n < 0 || n > MOST) return -1;
     char low[MOST + 1];
-    int64_t letters = 0, capitals = 0, spaces = 0, digits = 0, operators = 0, questions = 0;
-    int64_t braces = 0, brackets = 0, semicolons = 0, equals = 0, quotes = 0, colons = 0;
-    int64_t numbers = 0, number = 0, longest = 0, inner = 0, lines = 0, wide = 0;
-    for (int64_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        low[i] = (char)(is_upper(c) ? c + 32 : c);
-        letters += IS(c, LETTER) != 0;
-        capitals += IS(c, CAPITAL) != 0;
-        spaces += IS(c, SPACE) != 0;
-        if (IS(c, DIGIT)) {
-            digits++;
+    int32_t counts[256];
+    int64_t letters = 0, capitals = 0, spaces = 0, digits = 0, operators = 0, quotes = 0, wide = 0;
+    int64_t numbers = 0, number = 0, longest = 0;
+    count_all(text, n, counts, low);
+    for (int c = 0; c < 256; c++) {
+        letters += IS(c, LETTER) ? counts[c] : 0;
+        capitals += IS(c, CAPITAL) ? counts[c] : 0;
+        spaces += IS(c, SPACE) ? counts[c] : 0;
+        digits += IS(c, DIGIT) ? counts[c] : 0;
+        if (c < 128) continue;
+        wide += counts[c];
+        operators += IS(c, OPERATOR) ? counts[c] : 0;
+        quotes += IS(c, QUOTE) ? counts[c] : 0;
+    }
+    for (int64_t i = 0; digits && i < n; i++) {
+        if (IS(text[i], DIGIT)) {
             numbers += number == 0;
             if (++number > longest) longest = number;
         } else number = 0;
-        switch (c) {
-            case '+': case '*': case '/': case '<': case '>': case '^': case '%': operators++; break;
-            case '=': operators++, equals++; break;
-            case '-':
-                if (i + 1 < n && i > 0) {
-                    unsigned char next = (unsigned char)text[i + 1], before = (unsigned char)text[i - 1];
-                    operators += (IS(next, SPACE | DIGIT) || next == '(') &&
-                                 (before == ')' || IS(before, SPACE | DIGIT));
-                }
-                break;
-            case '?': questions++; break;
-            case '{': case '}': braces++; break;
-            case '[': case ']': brackets++; break;
-            case ';': semicolons++; break;
-            case '"': case '`': quotes++; break;
-            case ':': colons++; break;
-            case '(':
-                inner += i + 3 < n && is_option(text + i + 1, 2) && IS(text[i + 3], SPACE);
-                break;
-            default:
-                if (c < 128) break;
-                wide++;
-                operators += IS(c, OPERATOR) != 0;
-                quotes += IS(c, QUOTE) != 0;
-                break;
-        }
     }
-    low[n] = 0;
-    int64_t begin = 0, end = n;
-    while (begin < end && IS(text[begin], SPACE)) begin++;
-    while (end > begin && IS(text[end - 1], SPACE)) end--;
+    operators += counts['+'] + counts['*'] + counts['/'] + counts['<'] + counts['>'] + counts['^'] + counts['%'];
+    operators += counts['='];
+    if (counts['-']) operators += minuses(kinds, text, n);
+    quotes += counts['"'] + counts['`'];
+    int64_t questions = counts['?'], semicolons = counts[';'], equals = counts['='], colons = counts[':'];
+    int64_t braces = counts['{'] + counts['}'], brackets = counts['['] + counts[']'];
+    int64_t inner = counts['('] ? inner_options(kinds, text, n) : 0;
+    int64_t begin = 0, end = n, lines = counts['\n'];
+    while (begin < end && IS(text[begin], SPACE)) lines -= text[begin++] == '\n';
+    while (end > begin && IS(text[end - 1], SPACE)) lines -= text[--end] == '\n';
     int64_t last_line = begin;
-    for (int64_t i = begin; i < end; i++)
-        if (text[i] == '\n') lines++, last_line = i + 1;
+    if (lines) last_line = (const char *)memrchr(text + begin, '\n', (size_t)(end - begin)) + 1 - text;
     int64_t words, options;
     int last_is_option;
     int64_t differ = distinct(kinds, text, n, &words, &options, &last_is_option);
