@@ -52,7 +52,8 @@ class AtOnce:
         self._admit = admit
         self._arrival = Arrival(path)
         self.running: set[Passage] = set()
-        self._wishes: list[tuple[Exchange, Wish]] = []
+        self._wishes: list[tuple[Exchange, Wish]] = []  # of requests that came in this turn
+        self._told: list[Passage] = []  # whose answers did
 
     def wants(self, scope: Scope) -> bool:
         """Whether it is a POST to the route, of a body as it is."""
@@ -69,6 +70,9 @@ class AtOnce:
         """End what still runs, so that its rows are queued before the last write."""
         for passage in tuple(self.running):
             passage.end()
+        for exchange, _ in self._wishes:
+            exchange.fail()
+        self._wishes.clear()
 
     def take(self, exchange: Exchange) -> bool:
         """Begin a request whose body is here; False leaves it, and no trace of it, to ``app``."""
@@ -85,13 +89,32 @@ class AtOnce:
             return False
         if wish is None:
             return False
-        if not self._wishes:
-            asyncio.get_running_loop().call_soon(self._begin)
+        self._turn_soon()
         self._wishes.append((exchange, wish))
         return True
 
+    def tell(self, passage: Passage) -> None:
+        """A passage has its answer, or will have none."""
+        self._turn_soon()
+        self._told.append(passage)
+
+    def _turn_soon(self) -> None:
+        if not self._wishes and not self._told:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Go on with what has come in one turn of the event loop.
+
+        In one step: between two, Python offers the interpreter's lock to the threads that write.
+        """
+        told, self._told = self._told, []
+        for passage in told:
+            passage.finish()
+        if self._wishes:
+            self._begin()
+
     def _begin(self) -> None:
-        """Begin what has come in one turn of the event loop, all of it decided together."""
+        """Begin what has come, all of it decided together."""
         came = [each for each in self._wishes if not each[0].gone]
         self._wishes = []
         calls = self._relay.begin_together([wish for _, wish in came])
@@ -130,7 +153,7 @@ class Passage:
         self._begun: Any = begun
         self._watchers: set[Callable[[], None]] = exchange.scope["extensions"][WATCHERS]
         self._watchers.add(self.leave)
-        begun.tell(self._ended)
+        begun.tell(self._tell)
 
     def leave(self) -> None:
         """The client has left."""
@@ -142,8 +165,12 @@ class Passage:
         self.leave()
         self._exchange.fail()
 
-    def _ended(self) -> None:
+    def _tell(self) -> None:
         """The upstream's answer is here, or none will come."""
+        self._owner.tell(self)
+
+    def finish(self) -> None:
+        """Send the answer, or hand over what was sent."""
         if not self._let_go():
             return
         try:
