@@ -119,13 +119,22 @@ class AtOnce:
         self._wishes = []
         calls = self._relay.begin_together([wish for _, wish in came])
         for (exchange, _), call in zip(came, calls, strict=True):
-            if call is not None:
-                begun = self._relay.ask_now(call)
-                if begun is not None:
-                    self.running.add(Passage(self, self._relay, exchange, call, begun))
-                    continue
-                exchange.scope[BEGUN] = call, None
-            exchange.begin()
+            if call is None or not self._ask(exchange, call):
+                exchange.begin()
+
+    def _ask(self, exchange: Exchange, call: Call) -> bool:
+        """Send a call; False leaves it to ``app``."""
+        begun: Begun[Any] | _Faulty | None
+        try:
+            begun = self._relay.ask_now(call)
+            if begun is not None:
+                self.running.add(Passage(self, self._relay, exchange, call, begun))
+                return True
+        except Exception:  # nobody knows what was sent
+            logger.exception("a request failed inside the gateway")
+            begun = _Faulty(call.started)
+        exchange.scope[BEGUN] = call, begun
+        return False
 
 
 class _Faulty:

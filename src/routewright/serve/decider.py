@@ -181,11 +181,12 @@ class Decider:
 
         None where it fails, or without one: ``decide`` finds out of which prompt, and why.
         """
+        nothing: list[Predicted | None] = [None] * len(prompts)
         try:
-            told = self.router.expected_of(prompts) if self.router is not None else ()
-            return list(map(_plain_numbers, told)) or [None] * len(prompts)
+            told = self.router.expected_of(prompts) if self.router is not None else []
+            return list(map(_plain_numbers, told)) if len(told) == len(prompts) else nothing
         except Exception:  # a plug-in router may raise anything
-            return [None] * len(prompts)
+            return nothing
 
     def default(
         self,

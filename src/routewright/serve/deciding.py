@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from routewright.errors import AccessError, RequestError, RoutewrightError
+from routewright.errors import AccessError, RequestError
 from routewright.serve.decider import Decider
 from routewright.serve.generation import Generation
 from routewright.serve.naming import Asked, Names
@@ -70,7 +70,7 @@ def decide_together(
     generation: Generation, asked: Sequence[tuple[Question, Trail]]
 ) -> list[Decision | None]:
     """The decisions of requests that came together, if ``is_quick``; the router looks at all at
-    once. None of one that is refused: ``decide`` tells why.
+    once. None of one that is refused or fails: ``decide`` tells why.
     """
     decider = generation.decider
     open_ = [question.prompt for question, _ in asked if not question.named]
@@ -85,7 +85,7 @@ def decide_together(
                 decision = decider.decide(
                     prompt, policy=policy, needs=needs, past=past, predicted=next(predicted)
                 )
-        except RoutewrightError:
+        except Exception:  # of any kind: it must not be that of those beside it
             decision = None
         told.append(decision)
     return told

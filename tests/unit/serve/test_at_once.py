@@ -386,6 +386,45 @@ def test_a_prompt_that_the_router_fails_at_is_degraded_alone(
     assert degraded == [None, "the router failed (ArithmeticError)", None]
 
 
+def test_a_fault_of_our_own_with_one_of_them_is_told_to_that_one(
+    running, taken, monkeypatch, upstream
+):
+    relay = type(running.gateway.relay)
+    ask_now = relay.ask_now
+
+    def failing(self, call):
+        if call.request.messages[0].text == "trap":
+            raise ZeroDivisionError("scripted")
+        return ask_now(self, call)
+
+    monkeypatch.setattr(relay, "ask_now", failing)
+    told = in_one_turn(running, [body("hello"), body("trap"), body("hard")])
+    assert [status for status, _ in told] == [200, 500, 200]
+    assert len(upstream.requests) == 2
+
+
+def test_a_decision_that_fails_is_not_that_of_those_beside_it(running, taken, monkeypatch):
+    decide = Decider.decide
+
+    def failing(self, prompt, **given):
+        if prompt.text == "trap":
+            raise ZeroDivisionError("scripted")
+        return decide(self, prompt, **given)
+
+    monkeypatch.setattr(Decider, "decide", failing)
+    told = in_one_turn(running, [body("hello"), body("trap"), body("hard")])
+    assert [status for status, _ in told] == [200, 500, 200]
+
+
+def test_a_router_that_tells_too_little_of_them_is_asked_about_each(
+    running, taken, looked_at, monkeypatch
+):
+    monkeypatch.setattr(ByWord, "expected_of", lambda self, prompts: [])
+    told = in_one_turn(running, [body("hello"), body("hard")])
+    assert looked_at == [2]
+    assert [headers["x-routewright-model"] for _, headers in told] == ["cheap", "strong"]
+
+
 def test_a_reload_between_arrival_and_decision_loses_nobody(running, taken, monkeypatch):
     relay, wish = running.gateway.relay, type(running.gateway.relay).wish
 
