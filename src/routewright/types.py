@@ -102,6 +102,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def price(self) -> Price:
         """The price in force: the newest; a model without prices costs nothing."""
+        if len(self.prices) == 1:
+            return self.prices[0]
         return max(self.prices, key=lambda p: p.valid_from, default=Price(valid_from=""))
 
 
@@ -314,4 +316,4 @@ def json_object(value: object) -> dict[str, Any] | None:
 def json_objects(value: object) -> list[dict[str, Any]]:
     """The JSON objects of a list, others left out; none where the value is no list."""
     items = cast("list[object]", value) if isinstance(value, list) else []
-    return [found for item in items if (found := json_object(item)) is not None]
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]

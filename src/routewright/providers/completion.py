@@ -64,9 +64,12 @@ def whole_answer(
     """
     if not json_objects(answer.get("choices")):
         raise UpstreamError(f"{name}: answer without choices")
-    done = ChatCompletion(answer, Usage(), 0.0, latency_s, first_token_s)
-    usage = usage_of(answer.get("usage")) or estimated_usage(asked, done.text)
-    return msgspec.structs.replace(done, usage=usage, cost_usd=catalog.cost_usd(model, usage))
+    usage = usage_of(answer.get("usage"))
+    if usage is None:
+        said = ChatCompletion(answer, Usage(), 0.0, latency_s).text
+        usage = estimated_usage(asked, said)
+    cost_usd = catalog.cost_usd(model, usage)
+    return ChatCompletion(answer, usage, cost_usd, latency_s, first_token_s)
 
 
 async def complete_streamed(

@@ -10,10 +10,10 @@
 #include "native.h"
 
 #define LONGEST 100 /* characters of a word that has pieces */
-#define BYTES 4     /* of a character in UTF-8, at most */
 #define MARK 2      /* before a piece that does not begin a word */
 #define BLOCK 32 /* bytes, half a cache line: twice as many numbers */
 #define AHEAD 8
+#define LATER 16 /* words */
 
 static uint32_t hash_of(uint32_t seed, const char *s, int64_t n) {
     for (int64_t i = 0; i < n; i++) seed = (seed ^ (unsigned char)s[i]) * 16777619u;
@@ -317,8 +317,8 @@ void list_pieces(Table *table, Slot *slots, int64_t rows) {
     }
 }
 
-static int32_t row_of(const Table *table, const char *s, int64_t size) {
-    int64_t at = hash_of(EMPTY_HASH, s, size) & table->mask;
+static int32_t row_of(const Table *table, const char *s, int64_t size, uint32_t hash) {
+    int64_t at = hash & table->mask;
     for (; table->slots[at].row; at = (at + 1) & table->mask)
         if (is_in(table, table->slots + at, s, size)) return table->slots[at].row - 1;
     return -1;
@@ -326,15 +326,18 @@ static int32_t row_of(const Table *table, const char *s, int64_t size) {
 
 /* encoders/wordpiece.py: rows of a word's pieces; none where a part of it is in no piece. Before the
  * word there is room for the mark of a piece that does not begin it. */
-static int64_t pieces(const Table *table, char *word, int64_t size, int32_t *rows) {
+static int64_t pieces(const Table *table, char *word, int64_t size, uint32_t hash, int32_t *rows) {
     int64_t count = 0, start = 0;
+    if (size <= table->longest && (rows[0] = row_of(table, word, size, hash)) >= 0) return 1; /* nearly always */
     while (start < size) {
         int64_t begin = start ? start - MARK : 0, end = begin + table->longest;
         char before[MARK] = {0};
         int32_t row = -1;
         if (end > size) end = size;
         if (start) memcpy(before, word + begin, MARK), memset(word + begin, '#', MARK);
-        for (; end > start && (row = row_of(table, word + begin, end - begin)) < 0; end--) {}
+        for (; end > start; end--)
+            if ((row = row_of(table, word + begin, end - begin, hash_of(EMPTY_HASH, word + begin, end - begin))) >= 0)
+                break;
         if (start) memcpy(word + begin, before, MARK);
         if (row < 0) return 0;
         rows[count++] = row;
@@ -343,23 +346,42 @@ static int64_t pieces(const Table *table, char *word, int64_t size, int32_t *row
     return count;
 }
 
+/* A word on its way to its pieces, or a sign's row. */
+typedef struct {
+    int32_t start, size; /* no size: the start is a row */
+    uint32_t hash;
+} Token;
+
+/* Words are cut a few behind where they are read: their slots lie far apart and are called for in
+ * advance. */
 int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows) {
     if (n < 0 || n > MOST) return -1;
-    int64_t count = 0;
-    char room[MARK + BYTES * LONGEST + 1], *word = room + MARK;
-    for (int64_t at = 0; at < n;) {
+    int64_t count = 0, read = 0, cut = 0;
+    char room[MARK + MOST], *low = room + MARK;
+    Token tokens[LATER];
+    for (int64_t at = 0; at < n || cut < read;) {
+        if (at >= n || read - cut == LATER) {
+            Token next = tokens[cut++ % LATER];
+            if (next.size) count += pieces(table, low + next.start, next.size, next.hash, rows + count);
+            else rows[count++] = next.start;
+            continue;
+        }
         unsigned char c = (unsigned char)text[at];
-        if (c == '_') {
-            *word = '_';
-            count += pieces(table, word, 1, rows + count);
-            at++;
-        } else if (is_word(c) || c >= 128) {
-            int64_t size = 0, letters = 0;
-            for (; at < n && (is_word((unsigned char)text[at]) || (unsigned char)text[at] >= 128) && text[at] != '_'; at++, size++)
-                if (letters += (text[at] & 0xC0) != 0x80, size < BYTES * LONGEST + 1) word[size] = (char)(is_upper((unsigned char)text[at]) ? text[at] + 32 : text[at]);
-            if (letters <= LONGEST) count += pieces(table, word, size, rows + count);
+        if (c == '_' || is_word(c) || c >= 128) {
+            int64_t start = at, letters = 0;
+            uint32_t hash = EMPTY_HASH;
+            do {
+                char small = (char)(is_upper(c) ? c + 32 : c);
+                low[at] = small;
+                hash = (hash ^ (unsigned char)small) * 16777619u;
+                letters += (c & 0xC0) != 0x80;
+                c = ++at < n ? (unsigned char)text[at] : ' ';
+            } while (text[start] != '_' && c != '_' && (is_word(c) || c >= 128));
+            if (letters > LONGEST) continue;
+            __builtin_prefetch(table->slots + (hash & table->mask));
+            tokens[read++ % LATER] = (Token){(int32_t)start, (int32_t)(at - start), hash};
         } else {
-            if (c < 128 && table->signs[c] >= 0) rows[count++] = table->signs[c];
+            if (table->signs[c] >= 0) tokens[read++ % LATER] = (Token){table->signs[c], 0, 0};
             at++;
         }
     }

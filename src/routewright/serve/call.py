@@ -103,7 +103,8 @@ class Call:
 
     def expected(self) -> tuple[float | None, float | None]:
         """Expected score and cost of the model that answered, where the router gave any."""
+        model = self.model
         for candidate in self.decision.candidates:
-            if candidate.model == self.model:
+            if candidate.model == model:
                 return candidate.score, candidate.cost_usd
         return None, None

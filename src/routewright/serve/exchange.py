@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_FIRST_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 _BODILESS = (204, 304)
 _FAILED: Message = {
     "type": "http.response.start",
@@ -173,7 +173,7 @@ class Exchange:
             raise RuntimeError("an answer has one head")
         self._begun, self._expects = True, False
         self._bodiless = self._bodiless or status in _BODILESS
-        parts = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()]
+        parts = [_FIRST_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         told = [*self._connection.state.default_headers, *headers]
         for name, value in told:
             if name == b"content-length":
