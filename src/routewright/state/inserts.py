@@ -9,13 +9,15 @@ second time, after a crash between commit and note, changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-Row = dict[str, Any]
+from routewright.state.rows import Row
 
 _TOGETHER = (512, 64, 8, 1)  # rows of a statement: few sizes, so that each is prepared once
 
@@ -28,45 +30,71 @@ class Insert(Protocol):
         ...
 
 
-def make_insert(table: sa.Table, dialect: Dialect) -> Insert:
-    """How rows get into a table; those whose primary key is there are left out."""
+def make_insert(kind: type[Row], table: sa.Table, dialect: Dialect) -> Insert:
+    """How rows of a kind get into their table; those whose primary key is there are left out."""
+    values = _Values(kind, table)
     if dialect.name == "sqlite":
-        return _Together(table, dialect)
+        return _Together(values, table, dialect)
+    names = [column.name for column in table.columns]
     statement: Any = postgresql.insert(table).on_conflict_do_nothing(
         index_elements=list(table.primary_key)
     )
 
     def insert(connection: sa.Connection, rows: Sequence[Row]) -> None:
-        connection.execute(statement, list(rows))
+        told = [dict(zip(names, values.of(row), strict=True)) for row in rows]
+        connection.execute(statement, told)
 
     return insert
+
+
+class _Values:
+    """A row's values in the order of its table's columns."""
+
+    def __init__(self, kind: type[Row], table: sa.Table) -> None:
+        names = [column.name for column in table.columns]
+        types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        self._get = attrgetter(*names)
+        self._raw = [at for at, name in enumerate(names) if types.get(name) is msgspec.Raw]
+        texts = [isinstance(column.type, sa.Text) for column in table.columns]
+        self._texts = [at for at, is_text in enumerate(texts) if is_text and at not in self._raw]
+
+    def of(self, row: Row) -> list[Any]:
+        """The values; a NUL, which PostgreSQL takes in no text, is written as JSON does."""
+        values = list(self._get(row))
+        for at in self._raw:
+            values[at] = bytes(values[at]).decode()
+        for at in self._texts:
+            value = values[at]
+            if value and "\0" in value:
+                values[at] = value.replace("\0", "\\u0000")
+        return values
 
 
 class _Together:
     """Many rows a statement, each value made by its column's type as SQLAlchemy makes it."""
 
-    def __init__(self, table: sa.Table, dialect: Dialect) -> None:
-        made = [column.type.dialect_impl(dialect) for column in table.columns]
-        self._columns: list[tuple[str, Callable[[Any], Any] | None]] = [
-            (column.name, kind.bind_processor(dialect))
-            for column, kind in zip(table.columns, made, strict=True)
+    def __init__(self, values: _Values, table: sa.Table, dialect: Dialect) -> None:
+        self._values = values
+        processors = [c.type.dialect_impl(dialect).bind_processor(dialect) for c in table.columns]
+        self._make: list[tuple[int, Callable[[Any], Any]]] = [
+            (at, make) for at, make in enumerate(processors) if make is not None
         ]
         one = sqlite.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
-        head, values, tail = str(one.compile(dialect=dialect)).partition(
-            f"({', '.join('?' * len(self._columns))})"
-        )
+        marks = f"({', '.join('?' * len(processors))})"
+        head, _, tail = str(one.compile(dialect=dialect)).partition(marks)
         self._statements = {
-            count: f"{head}{', '.join([values] * count)}{tail}" for count in _TOGETHER
+            count: f"{head}{', '.join([marks] * count)}{tail}" for count in _TOGETHER
         }
 
     def __call__(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         for part in _parts(rows):
-            values = tuple(
-                row[name] if make is None else make(row[name])
-                for row in part
-                for name, make in self._columns
-            )
-            connection.exec_driver_sql(self._statements[len(part)], values)
+            told: list[Any] = []
+            for row in part:
+                values = self._values.of(row)
+                for at, make in self._make:
+                    values[at] = make(values[at])
+                told += values
+            connection.exec_driver_sql(self._statements[len(part)], tuple(told))
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -89,6 +89,11 @@ class ContentRow(msgspec.Struct, frozen=True, tag_field="kind", tag="content"):
     request: str
     answer: str
 
+    @property
+    def size_bytes(self) -> int:
+        """About how much it takes."""
+        return len(self.request) + len(self.answer)
+
 
 class BootRow(msgspec.Struct, frozen=True):
     """One life of one worker: ``last_seq`` decisions were numbered, ``clean`` if it ended well."""

@@ -24,7 +24,7 @@ from routewright.state.inserts import make_insert
 from routewright.state.rows import BootRow, ContentRow, DecisionRow, FeedbackRow, OutcomeRow, Row
 from routewright.state.schema import migrate
 
-_TABLES: dict[type, sa.Table] = {
+_TABLES: dict[type[Row], sa.Table] = {
     DecisionRow: tables.decisions,
     OutcomeRow: tables.outcomes,
     FeedbackRow: tables.feedback,
@@ -51,7 +51,7 @@ class Store:
         self._lock = threading.Lock()
         self._ready = False
         self._inserts = {
-            kind: make_insert(table, self._engine.dialect) for kind, table in _TABLES.items()
+            kind: make_insert(kind, table, self._engine.dialect) for kind, table in _TABLES.items()
         }
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         self._insert_boot = dialect.insert(tables.boots).on_conflict_do_nothing(
@@ -189,9 +189,9 @@ class Store:
         self._engine.dispose()
 
     def _write(self, rows: Iterable[Row]) -> None:
-        batches: dict[type, list[dict[str, Any]]] = {}
+        batches: dict[type[Row], list[Row]] = {}
         for row in rows:
-            batches.setdefault(type(row), []).append(_columns(row))
+            batches.setdefault(type(row), []).append(row)
         with self.begin() as connection:
             for kind, batch in batches.items():
                 self._inserts[kind](connection, batch)
@@ -276,18 +276,3 @@ def _said(error: Exception) -> str:
     """The first line of what the driver said: without statement and values."""
     original = getattr(error, "orig", None) or error
     return (str(original).strip() or type(original).__name__).splitlines()[0][:300]
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    """A row as parameters; a NUL, which PostgreSQL takes in no text, is written as JSON does."""
-    told: dict[str, Any] = {}
-    for name in row.__struct_fields__:
-        value = getattr(row, name)
-        if type(value) is str and "\0" in value:
-            value = value.replace("\0", "\\u0000")
-        elif type(value) is msgspec.Raw:
-            value = bytes(value).decode()
-        told[name] = value
-    if type(row) is ContentRow:
-        told["size_bytes"] = len(row.request) + len(row.answer)
-    return told
