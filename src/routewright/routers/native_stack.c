@@ -19,7 +19,6 @@
 #define TIE 1e-6
 #define NEAR 10
 
-
 typedef struct {
     Table table;
     Words words;
@@ -54,7 +53,7 @@ typedef struct {
 
 int64_t version(void) { return VERSION; }
 
-/* The same of doubles. */
+/* As Floats, of doubles. */
 typedef struct {
     double *at;
     int64_t step;

@@ -108,15 +108,15 @@ class AtOnce:
         In one step: between two, Python offers the interpreter's lock to the threads that write.
         """
         told, self._told = self._told, []
+        wishes, self._wishes = self._wishes, []
         for passage in told:
             passage.finish()
-        if self._wishes:
-            self._begin()
+        if wishes:
+            self._begin(wishes)
 
-    def _begin(self) -> None:
+    def _begin(self, wishes: list[tuple[Exchange, Wish]]) -> None:
         """Begin what has come, all of it decided together."""
-        came = [each for each in self._wishes if not each[0].gone]
-        self._wishes = []
+        came = [each for each in wishes if not each[0].gone]
         calls = self._relay.begin_together([wish for _, wish in came])
         for (exchange, _), call in zip(came, calls, strict=True):
             if call is None or not self._ask(exchange, call):
@@ -138,7 +138,7 @@ class AtOnce:
 
 
 class _Faulty:
-    """A call that was answered, and with whose answer the gateway failed."""
+    """A call with which, or with whose answer, the gateway itself failed."""
 
     def __init__(self, started: float) -> None:
         self.started = started
