@@ -89,6 +89,31 @@ def test_a_worker_that_dies_is_replaced_and_the_port_stays_open(upstream, tmp_pa
         assert f"worker {victim} ended with -9" in process.stderr.read()
 
 
+def test_nobody_waits_for_a_worker_that_is_made_to_wait(upstream, tmp_path):
+    """One that keeps dying young is followed by another only after a pause: till then its
+    siblings get all connections, and afterwards it gets its share."""
+    write_config(tmp_path, upstream.url, 'default_model = "cheap"\nworkers = 2')
+    with gateway_process(cwd=tmp_path) as (process, url, _):
+        running = Served(url, None)
+        (steady, _) = sorted(children(process.pid))
+        for _ in range(2):  # after the second the pause is two seconds
+            wait_for(lambda: len(children(process.pid)) == 2)
+            (victim,) = children(process.pid) - {steady}
+            os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: children(process.pid) == {steady})
+        for _ in range(12):
+            assert running.chat("hello").status == 200
+        assert children(process.pid) == {steady}
+        wait_for(lambda: len(children(process.pid)) == 2)
+        (successor,) = children(process.pid) - {steady}
+        os.kill(steady, signal.SIGKILL)
+        for _ in range(6):
+            assert running.chat("hello").status == 200
+        assert successor in children(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
 def test_sigterm_drains_the_streams_of_every_worker(upstream, tmp_path):
     """D-05: with several workers."""
     upstream.says["cheap"] = lambda request: Say("one two three four five six", gap_s=0.15)

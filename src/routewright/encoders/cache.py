@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from routewright.write_ahead import use_write_ahead_log
+
 Float32 = NDArray[np.float32]
 Make = Callable[[Sequence[str]], Float32]
 
@@ -117,7 +119,7 @@ class DiskCache:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         database = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
         try:
-            _use_write_ahead_log(database)
+            use_write_ahead_log(database, _WAIT_S)
             database.execute("PRAGMA synchronous=NORMAL")  # a crash may lose the last rows, no more
             database.execute(_TABLE)
         except BaseException:
@@ -217,22 +219,3 @@ def _used_bytes(database: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return (pages - free) * size
-
-
-def _use_write_ahead_log(database: sqlite3.Connection) -> None:
-    """Readers and one writer then don't wait for each other.
-
-    Two processes that make a new file at once may find it locked here, without SQLite's own
-    waiting; hence ours.
-    """
-    until = time.monotonic() + _WAIT_S
-    while True:
-        try:
-            if database.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                database.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return

@@ -20,6 +20,7 @@ from routewright.errors import ConfigError, RoutewrightError
 from routewright.serve.app import BODY_TIMEOUT_S, create_app
 from routewright.serve.gateway import Gateway
 from routewright.serve.http import GuardedProtocol
+from routewright.serve.workers import BACKLOG
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def bind(host: str, port: int, *, shared: bool = False, wide: bool = False) -> s
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((str(address), port))
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

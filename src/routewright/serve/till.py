@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
+from routewright.write_ahead import use_write_ahead_log
+
 FILE = "budgets.db"  # in the spool's folder
 BUSY_S = 1.0
 NANO = 1_000_000_000  # amounts are whole billionths of a dollar: sums are exact
@@ -24,7 +26,7 @@ class Till:
         self._db = sqlite3.connect(
             folder / FILE, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
-        self._db.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(self._db, BUSY_S)
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS spent (key TEXT, span TEXT, nano INTEGER, "

@@ -1,9 +1,10 @@
 """Several workers on one port, and the parent that keeps them alive.
 
-The parent binds one socket a worker and address, and keeps them: the kernel spreads
-connections over them, and those that wait for a worker that died wait for its successor. Workers
-are forked, so that the code is in memory once. They share nothing else: each has its own artefact,
-view of the upstreams' health, its own retry budget and bound on requests.
+The parent binds one socket a worker and address, and keeps them: the kernel spreads connections
+over them, and those that wait for a worker that died wait for its successor. Where that one is made
+to wait for long, its sockets stop listening, and new connections go to its siblings. Workers are
+forked, so that the code is in memory once. They share nothing else: each has its own artefact, view
+of the upstreams' health, its own retry budget and bound on requests.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 STABLE_S = 10.0  # a worker that died younger than this is followed by another only after a pause
 FIRST_PAUSE_S = 1.0
 MOST_PAUSE_S = 30.0
+BACKLOG = 1024  # connections that wait until they are taken
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 _HEARD = (*_STOP, signal.SIGHUP, signal.SIGCHLD)
@@ -43,6 +45,18 @@ class _Worker:
     born: float = 0.0
     pause_s: float = 0.0
     again_at: float | None = None
+
+    def deafen(self) -> None:
+        """Take no connections, but keep the addresses."""
+        for listener in self.listeners:
+            # Linux goes back from listening to bound; where a system refuses, callers wait.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RD)
+
+    def hear(self) -> None:
+        """Take connections again."""
+        for listener in self.listeners:
+            listener.listen(BACKLOG)
 
     def close(self) -> None:
         """Let go of its sockets."""
@@ -103,6 +117,8 @@ class Workers:
         return self._code
 
     def _fork(self, worker: _Worker) -> None:
+        if worker.pause_s > FIRST_PAUSE_S:
+            worker.hear()
         ready, say = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -188,6 +204,8 @@ class Workers:
             young = now - worker.born < STABLE_S
             worker.pause_s = min(max(2 * worker.pause_s, FIRST_PAUSE_S), MOST_PAUSE_S) * young
             worker.again_at = now + worker.pause_s
+            if worker.pause_s > FIRST_PAUSE_S:  # a second's wait is better than a refusal
+                worker.deafen()
             logger.error(
                 "worker %d ended with %d; another follows in %g s", pid, code, worker.pause_s
             )

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from routewright.config import Secret
 from routewright.errors import ConfigError, require
+from routewright.write_ahead import use_write_ahead_log
 
 BUSY_S = 5.0  # how long SQLite waits for another writer
 READS = "routewright_reads"  # execution option of a connection that will not write
@@ -51,7 +52,8 @@ def _sqlite(path: Path) -> sa.Engine:
         cursor = connection.cursor()
         # A write-ahead log lets others read while we write. Every commit is flushed, since what
         # is committed leaves the spool; deleted text is overwritten, not only forgotten.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+        use_write_ahead_log(connection, BUSY_S)
+        for pragma in ("synchronous = FULL", "secure_delete = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
