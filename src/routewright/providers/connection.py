@@ -64,6 +64,21 @@ def whole_body(data: bytes) -> bytes | None:
     return data[end + 4 :]
 
 
+def _whole_chunks(data: bytes) -> list[bytes]:
+    """What is in whole chunks, as most of a stream comes; nothing of it where it is not such."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(data):
+        head = _CHUNK.match(data, at)
+        size = int(head[1], 16) if head is not None else 0
+        begin = head.end() if head is not None else at
+        at = begin + size + 2
+        if not size or data[begin + size : at] != b"\r\n":
+            return []
+        pieces.append(data[begin : begin + size])
+    return pieces
+
+
 class Connection(asyncio.Protocol):
     """A socket, its parser and one timer.
 
@@ -227,7 +242,11 @@ class Connection(asyncio.Protocol):
             if not self._head_bytes and self._is_whole(response, data):
                 return
             self._head_bytes += len(data)
-        self._parse(data)
+        pieces = _whole_chunks(data) if self._aligned else []
+        if pieces and response.passed(b"".join(pieces), data):
+            self._expect(self._idle_s, "the answer stalled")
+            return
+        self._parse(data, pieces)
         if not response.begun and self._head_bytes > MAX_HEAD_BYTES:
             self._bad = f"headers over {MAX_HEAD_BYTES} bytes"
         if self._complete:
@@ -241,8 +260,11 @@ class Connection(asyncio.Protocol):
 
     # The parser's side
 
-    def _parse(self, data: bytes) -> None:
-        if self._aligned and self._has_passed(data):
+    def _parse(self, data: bytes, pieces: list[bytes]) -> None:
+        """Go on with the answer; what is in ``pieces`` the parser need not know."""
+        if pieces:
+            for piece in pieces:
+                self.on_body(piece)
             return
         try:
             self._parser.feed_data(data)
@@ -251,22 +273,6 @@ class Connection(asyncio.Protocol):
             self._bad = "the answer changes the protocol"
         except httptools.HttpParserError as error:
             self._bad = f"the answer is not HTTP ({' '.join(str(error).split())})"
-
-    def _has_passed(self, data: bytes) -> bool:
-        """Whether this is whole chunks, as most of a stream is: what the parser need not know."""
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(data):
-            head = _CHUNK.match(data, at)
-            size = int(head[1], 16) if head is not None else 0
-            begin = at + len(head[0]) if head is not None else at
-            at = begin + size + 2
-            if not size or data[begin + size : at] != b"\r\n":
-                return False
-            pieces.append(data[begin : begin + size])
-        for piece in pieces:
-            self.on_body(piece)
-        return True
 
     def on_chunk_header(self) -> None:
         self._chunk_done = False

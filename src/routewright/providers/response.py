@@ -11,6 +11,11 @@ from routewright.errors import UpstreamError
 BUFFER_BYTES = 64 * 1024  # of a body that nobody reads; then the upstream has to wait
 
 
+Passer = Callable[[bytes, bytes], bool | None]
+"""Is given a piece of a body and the HTTP chunks that it came in, and may take them as they are:
+whether it wants more then, None where it takes nothing."""
+
+
 class Source(Protocol):
     """What a reader may ask of the connection that its answer comes from."""
 
@@ -48,6 +53,7 @@ class Response:
         self._chunks: list[bytes] = []
         self._size = 0
         self._pourer: Callable[[bytes], bool] | None = None  # takes pieces as they come
+        self._passer: Passer | None = None  # is asked before it
         self._enough = False  # it wants no more for now
         self._most = 0  # bytes that may wait before the reader is woken
         self._told: Callable[[], None] | None = None  # hears of the end; nobody waits meanwhile
@@ -105,8 +111,10 @@ class Response:
         """What has come of the body since the last time, be it nothing; nobody waits."""
         return self._take() if self._size else b""
 
-    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+    async def pour(self, take: Callable[[bytes], bool], passer: Passer | None = None) -> bool:
         """Give ``take`` what comes, in the step in which it comes, as long as it says True.
+
+        ``passer`` is asked first where that comes in whole chunks.
 
         Returns:
             Whether there is no more; False where ``take`` wants none now.
@@ -122,12 +130,12 @@ class Response:
                 if self._source is None:
                     self._check()
                     return True
-                self._pourer = take
+                self._pourer, self._passer = take, passer
                 await self._wait()
                 if self._enough:
                     return False
         finally:
-            self._pourer = None
+            self._pourer = self._passer = None
 
     def close(self) -> None:
         """Drop the connection, which stops the upstream; after a whole answer it stays open."""
@@ -147,6 +155,21 @@ class Response:
         """The connection's: a piece of the body has come."""
         self._chunks.append(data)
         self._size += len(data)
+
+    def passed(self, body: bytes, chunks: bytes) -> bool:
+        """The connection's: more of the body has come, so framed; whether its reader has it now."""
+        waiter = self._waiter
+        if self._passer is None or self._size or waiter is None or waiter.done():
+            return False
+        try:
+            more = self._passer(body, chunks)
+        except Exception as error:
+            waiter.set_exception(error)
+            return True
+        if more is False:
+            self._enough = True
+            waiter.set_result(None)
+        return more is not None
 
     def end(self, failure: Exception | None = None) -> None:
         """The connection's: nothing more will come."""

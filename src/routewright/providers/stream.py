@@ -43,6 +43,18 @@ class EventReader(Protocol):
         ...
 
 
+class Untouched(Protocol):
+    """Takes events that pass as they came, also several at once, and says whether it takes more."""
+
+    def write(self, body: bytes) -> bool:
+        """Events."""
+        ...
+
+    def pass_on(self, chunks: bytes) -> bool:
+        """Events in the HTTP chunks that they came in."""
+        ...
+
+
 class HttpStream:
     """The events of one answer over HTTP; usage and cost once they have passed.
 
@@ -98,12 +110,10 @@ class HttpStream:
             self._understand(chunk)
         return self._told.popleft() if self._told else None
 
-    async def pour(
-        self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
-    ) -> bool:
+    async def pour(self, take: Callable[[bytes], bool], untouched: Untouched | None = None) -> bool:
         """Give ``take`` every event in the step in which it comes, as long as it says True.
 
-        ``plain`` is given those that ``skips`` tells of in its place, and may get several at once.
+        ``untouched`` is given those that ``skips`` tells of in its place.
 
         Returns:
             Whether the stream is over; False where ``take`` wants no more now.
@@ -113,15 +123,20 @@ class HttpStream:
         """
 
         def hear(chunk: bytes) -> bool:
-            if plain is not None and self._splitter.is_whole(chunk) and self._skips(chunk):
-                return plain(chunk)
+            if untouched is not None and self._splitter.is_whole(chunk) and self._skips(chunk):
+                return untouched.write(chunk)
             self._understand(chunk)
             return self._tell(take) and not self._over
+
+        def pass_on(body: bytes, chunks: bytes) -> bool | None:
+            if untouched is not None and self._splitter.is_whole(body) and self._skips(body):
+                return untouched.pass_on(chunks)
+            return None
 
         if not self._tell(take):
             return False
         while not self._over:
-            if await self._response.pour(hear):
+            if await self._response.pour(hear, pass_on):
                 hear(b"")
             elif not self._over:
                 return False

@@ -38,9 +38,10 @@ from routewright.serve.dialects import (
     is_anthropic,
 )
 from routewright.serve.dialects.writing import Passing
+from routewright.serve.exchange import Exchange
 from routewright.serve.feedback import Feedback
 from routewright.serve.gateway import Gateway
-from routewright.serve.http import WRITE
+from routewright.serve.http import EXCHANGE
 from routewright.serve.inbound import (
     BEGUN,
     KEY,
@@ -337,12 +338,12 @@ async def _send_stream(
 
     Of a stream that has ``begun`` head and first event were sent.
     """
-    write: Callable[[bytes], bool] = scope["extensions"][WRITE]
+    exchange: Exchange = scope["extensions"][EXCHANGE]
 
     def tell(event: bytes) -> bool:
-        return write(writer.event(event))
+        return exchange.write(writer.event(event))
 
-    plain = write if isinstance(writer, Passing) and not stream.call.native else None
+    untouched = isinstance(writer, Passing) and not stream.call.native
 
     try:
         if not begun:
@@ -351,7 +352,7 @@ async def _send_stream(
         try:
             # An upstream is late by its own times: this is for a client that does not read.
             async with asyncio.timeout(stream.call.remaining_s + READ_S):
-                while not await stream.pour(tell, plain):
+                while not await stream.pour(tell, exchange if untouched else None):
                     await send(_NOTHING_YET)  # when the client has taken what was written
         except TimeoutError:
             logger.warning("decision %s: the client does not read", stream.call.decision.id)

@@ -168,6 +168,16 @@ class Exchange:
             self._connection.transport.write(framed)
         return self._connection.writable is None
 
+    def pass_on(self, chunks: bytes) -> bool:
+        """Write chunks of an answer as another host framed them; whether the client takes more."""
+        if self._left is not None or self._bodiless:
+            raise RuntimeError("the answer is not in chunks")
+        if not self._gone:
+            if self._head:
+                chunks, self._head = self._head + chunks, b""
+            self._connection.transport.write(chunks)
+        return self._connection.writable is None
+
     def _started(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
         if self._begun:
             raise RuntimeError("an answer has one head")

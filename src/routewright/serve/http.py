@@ -38,11 +38,8 @@ WAITING = 16  # requests on one connection, sent before the one ahead was answer
 BODY_BYTES = 64 * 1024  # of a body that nobody reads; then the client has to wait
 WATCHERS = "routewright.watchers"
 """The extension of a scope with its ``Watchers``."""
-WRITE = "routewright.write"
-"""The extension with a function that writes a piece of an answer that has begun, at once; whether
-the client takes more."""
-ARRIVED = "routewright.arrived"
-"""The extension with a function that gives the whole body if it has come, else None."""
+EXCHANGE = "routewright.exchange"
+"""The extension with its ``Exchange``, for what ASGI has no word for."""
 
 _HOST = re.compile(rb"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?", re.ASCII)
 _SIZE, _COUNT = "the headers are larger than {} bytes", "there are more than {} headers"
@@ -252,11 +249,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def _exchange(self, scope: Scope, *, keep_alive: bool) -> Exchange:
         exchange = Exchange(self, scope, keep_alive=keep_alive, expects=self._expects)
-        scope["extensions"] = {
-            WATCHERS: self._watchers,
-            ARRIVED: exchange.arrived,
-            WRITE: exchange.write,
-        }
+        scope["extensions"] = {WATCHERS: self._watchers, EXCHANGE: exchange}
         return exchange
 
     def _begin(self, exchange: Exchange) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from starlette.types import Receive, Scope
 
 from routewright.errors import RequestError
-from routewright.serve.http import ARRIVED, WATCHERS, Watchers
+from routewright.serve.http import EXCHANGE, WATCHERS, Watchers
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, timeout_
     too_large = f"the body is larger than {most_bytes} bytes"
     if declared.isdigit() and int(declared) > most_bytes:
         raise BodyError(too_large, status=413, pending=True)
-    whole: bytes | None = scope["extensions"][ARRIVED]()
+    whole: bytes | None = scope["extensions"][EXCHANGE].arrived()
     if whole is not None:  # as nearly always
         if len(whole) > most_bytes:
             raise BodyError(too_large, status=413, pending=False)

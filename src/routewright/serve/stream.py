@@ -11,7 +11,7 @@ import msgspec
 from routewright.errors import UpstreamError
 from routewright.protocols import Stream
 from routewright.providers.native import is_last
-from routewright.providers.stream import HttpStream
+from routewright.providers.stream import HttpStream, Untouched
 from routewright.serve.call import Call, State
 from routewright.types import Usage
 
@@ -77,12 +77,10 @@ class RelayedStream:
         event, self._first = self._first, None
         return self._told(event) if event is not None else b""
 
-    async def pour(
-        self, take: Callable[[bytes], bool], plain: Callable[[bytes], bool] | None = None
-    ) -> bool:
+    async def pour(self, take: Callable[[bytes], bool], untouched: Untouched | None = None) -> bool:
         """Give ``take`` every event, as long as it says True; at once where the source can do so.
 
-        ``plain`` may be given some in its place: events that pass as they came, several at once.
+        ``untouched`` may be given some in its place: events that pass as they came.
 
         Returns:
             Whether the stream is over; False where ``take`` wants no more now.
@@ -104,7 +102,7 @@ class RelayedStream:
         if first is not None and not pass_on(first):
             return False
         try:
-            return await self._events.pour(pass_on, plain)
+            return await self._events.pour(pass_on, untouched)
         except UpstreamError:
             self.call.broke()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from typing import Any
+from unittest import mock
 
 import httptools
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from routewright.config import Timeouts
 from routewright.errors import UpstreamError
-from routewright.providers.connection import Connection, whole_body
+from routewright.providers.connection import Connection, _whole_chunks, whole_body
 from routewright.providers.response import Response
 
 BODY = b'{"choices":[]}'
@@ -117,8 +118,6 @@ def told(pieces: list[bytes], *, plainly: bool) -> tuple[bytes, str]:
     async def ask() -> tuple[bytes, str]:
         connection = Connection("up", Timeouts(), lambda _: None, lambda _: None)
         connection.connection_made(Transport())
-        if not plainly:
-            connection._has_passed = lambda data: False  # type: ignore[method-assign]
         response: Response = connection.send(b"", b"", streamed=True)
         for piece in pieces:
             if connection._response is not None:
@@ -133,7 +132,10 @@ def told(pieces: list[bytes], *, plainly: bool) -> tuple[bytes, str]:
             return body, str(error)
         return body, "whole"
 
-    return asyncio.run(ask())
+    if plainly:
+        return asyncio.run(ask())
+    with mock.patch("routewright.providers.connection._whole_chunks", return_value=[]):
+        return asyncio.run(ask())
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -159,15 +161,7 @@ def test_chunks_that_pass_beside_the_parser_are_those_that_it_would_tell(cuts, m
     assert told(pieces, plainly=True) == told(pieces, plainly=False)
 
 
-def test_whole_chunks_do_pass_beside_it(monkeypatch):
-    fed: list[bytes] = []
-    feed = Connection._has_passed
-
-    def watched(self: Connection, data: bytes) -> bool:
-        passed = feed(self, data)
-        fed.append(data) if passed else None
-        return passed
-
-    monkeypatch.setattr(Connection, "_has_passed", watched)
-    assert told([HEAD, *CHUNKS, b"0\r\n\r\n"], plainly=True) == (b"".join(EVENTS), "whole")
-    assert fed == CHUNKS[1:]
+def test_whole_chunks_do_pass_beside_it():
+    assert [_whole_chunks(chunk) for chunk in CHUNKS] == [[event] for event in EVENTS]
+    assert _whole_chunks(b"".join(CHUNKS)) == EVENTS
+    assert [_whole_chunks(b"".join(CHUNKS)[:end]) for end in (1, 4, -1)] == [[], [], []]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routewright.config import Timeouts
 from routewright.errors import UpstreamError
+from routewright.providers.connection import Connection, _whole_chunks
 from routewright.providers.openai import _AsTheyAre
 from routewright.providers.response import BUFFER_BYTES, Response
 from routewright.providers.stream import HttpStream
@@ -57,6 +61,18 @@ async def arrive(response: Response, pieces: list[bytes], failure: Exception | N
     response.end(failure)
 
 
+class Kept:
+    """Takes events that pass as they came; ``chunks`` are those that came with their frames."""
+
+    def __init__(self, take: Callable[[bytes], bool]) -> None:
+        self.write = take
+        self.chunks: list[bytes] = []
+
+    def pass_on(self, chunks: bytes) -> bool:
+        self.chunks.append(chunks)
+        return self.write(b"".join(_whole_chunks(chunks)))
+
+
 async def poured(
     pieces: list[bytes],
     wanted: list[bool],
@@ -77,8 +93,9 @@ async def poured(
         return next(says, True)
 
     arriving = asyncio.create_task(arrive(response, pieces, failure))
+    untouched = Kept(take) if together else None
     try:
-        while not await stream.pour(take, take if together else None):
+        while not await stream.pour(take, untouched):
             pass
         ended = ""
     except UpstreamError as error:
@@ -136,6 +153,110 @@ def test_what_is_passed_on_together_is_the_same_to_the_byte(end, cuts, wanted):
     first, second = asyncio.run(both())
     assert b"".join(first[0]) == b"".join(second[0])
     assert first[1:] == second[1:]
+
+
+class Transport(asyncio.Transport):
+    """A socket that takes all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def writelines(self, lines: Any) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return None
+
+    def resume_reading(self) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def framed(event: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+async def over_a_connection(pieces: list[bytes], wanted: list[bool], *, untouched: bool):
+    """What a client is told of an answer that comes in such pieces over a connection, and how it
+    ended; with what of it passed in its frames."""
+    connection = Connection("up", Timeouts(), lambda _: None, lambda _: None)
+    connection.connection_made(Transport())
+    response = connection.send(b"", b"", streamed=True)
+    reader = _AsTheyAre("up")
+    stream = HttpStream(response, "up", reader, MODEL, 0.0, skips=reader.skips)
+    got: list[bytes] = []
+    says = iter(wanted)
+
+    def take(event: bytes) -> bool:
+        got.append(event)
+        return next(says, True)
+
+    async def arrive() -> None:
+        for piece in pieces:
+            if connection._response is not None:
+                connection.data_received(piece)
+            await asyncio.sleep(0)
+        if connection._response is not None:
+            connection.connection_lost(None)
+
+    taker = Kept(take)
+    arriving = asyncio.create_task(arrive())
+    try:
+        while not await stream.pour(take, taker if untouched else None):
+            pass
+        ended = ""
+    except UpstreamError as error:
+        ended = str(error)
+    await arriving
+    connection._stop_timer()
+    return b"".join(got), ended, stream.usage, taker.chunks
+
+
+EVENTS = [*WORDS, WORDS[0] + WORDS[1], WORDS[2][:9], WORDS[2][9:], USAGE, *WORDS, DONE]
+CHUNKED = b"".join(framed(event) for event in EVENTS) + b"0\r\n\r\n"
+ENDS = [0, *itertools.accumulate(len(framed(event)) for event in EVENTS)]
+
+
+@given(
+    st.integers(1, len(CHUNKED)),
+    st.lists(st.sampled_from(ENDS) | st.integers(0, len(CHUNKED)), max_size=16),
+    st.lists(st.booleans(), max_size=10),
+)
+def test_chunks_that_pass_in_their_frames_tell_the_same(end, cuts, wanted):
+    at = [0, *sorted(min(cut, end) for cut in cuts), end]
+    pieces = [HEAD, *(piece for a, b in itertools.pairwise(at) if (piece := CHUNKED[a:b]))]
+
+    async def both():
+        return [
+            await over_a_connection(pieces, wanted, untouched=untouched)
+            for untouched in (True, False)
+        ]
+
+    first, second = asyncio.run(both())
+    assert first[:3] == second[:3]
+    assert second[3] == []
+
+
+async def test_words_pass_in_the_frames_in_which_they_came():
+    """All but the first, which tells where the parser stands, and those that mean something."""
+    words = [framed(word) for word in WORDS]
+    pieces = [HEAD, *words, words[0] + words[1], framed(USAGE), words[2], framed(DONE)]
+    told, ended, _, chunks = await over_a_connection(pieces, [], untouched=True)
+    assert chunks == [*words[1:], words[0] + words[1], words[2]]
+    assert told == b"".join([*WORDS, WORDS[0], WORDS[1], USAGE, WORDS[2], DONE])
+    assert ended == ""
 
 
 @pytest.mark.parametrize(
