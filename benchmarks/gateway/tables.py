@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from benchmarks.gateway import bars
 from benchmarks.gateway.bars import Bar
 from benchmarks.gateway.bench import Load
+from benchmarks.gateway.scaling import PART
 from benchmarks.gateway.session import POINTS, Seen, Session
 
 WHOLE = ("whole, c=1", "whole, c=16")
@@ -65,7 +66,8 @@ def all_bars(session: Session) -> list[Bar]:
     loaded = us.loaded_mb if us and us.loaded_mb else None
     each = session.streams.each_kb if session.streams else None
     ready = median(session.starts) if session.starts else None
-    ratio = session.scaling.by_clock if session.scaling else None
+    seen = session.scaling
+    ratio = (seen.by_parts or seen.by_clock) if seen else None
     return [
         *found,
         Bar("memory of a worker after the load", loaded, 120, unit="MB"),
@@ -175,16 +177,27 @@ def _scaling(session: Session) -> str:
         return ""
     one, two = (median(x.cpu_ms for x in loads) for loads in (seen.one, seen.two))
     rig = median(1000 * x.rig_s / x.answered for x in seen.one)
-    rates = [median(x.answered / x.took_s for x in loads) for loads in (seen.one, seen.two)]
+    rates = [_rate(seen.one), _rate(seen.two)]
+    limited = "This system does not limit processes so that load and workers have room."
+    if seen.by_parts is not None:
+        limited = (
+            f"Where each worker may run for {PART:g} of every 10 ms, so that load and workers have "
+            f"room beside each other: {_rate(seen.limited_one):.0f} and "
+            f"{_rate(seen.limited_two):.0f}, {seen.by_parts:.2f} times."
+        )
     return (
         f"Two workers, 64 clients: {rates[0]:.0f} requests a second with one worker, "
-        f"{rates[1]:.0f} with two. Load and upstream run on the same cores and take {rig:.3f} ms a "
-        f"request, so that the clock could show {seen.ceiling:.2f} times here at most. A request "
-        f"costs {one:.3f} ms of CPU with one worker and {two:.3f} ms with two; with a core for "
-        f"each and nothing to wait for, two would carry {seen.by_cpu:.2f} times as much. Neither "
-        "figure shows what workers would wait for each other with more cores. "
+        f"{rates[1]:.0f} with two, {seen.by_clock:.2f} times. Load and upstream run on the same "
+        f"cores and take {rig:.3f} ms a request, so that the clock could show {seen.ceiling:.2f} "
+        f"times here at most. {limited} A request costs {one:.3f} ms of CPU with one worker and "
+        f"{two:.3f} ms with two: with a core for each and nothing to wait for, two would carry "
+        f"{seen.by_cpu:.2f} times as much. "
         f"Memory of each of two workers, shared pages divided: {seen.worker_mb:.0f} MB."
     )
+
+
+def _rate(loads: Sequence[Load]) -> float:
+    return median(load.answered / load.took_s for load in loads)
 
 
 def _troubles(session: Session) -> list[str]:

@@ -1,9 +1,12 @@
 """The benchmark of the gateway measures what it says, and names what it could not measure."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from benchmarks.gateway import bars
 from benchmarks.gateway.bars import Bar
 from benchmarks.gateway.bench import Point, TroubleError, bench
 from benchmarks.gateway.gateways import Gateway
+from benchmarks.gateway.shares import can_share, shares
 
 needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
 
@@ -69,3 +73,24 @@ def test_every_request_that_begins_is_counted_once_however_it_ends(made, tmp_pat
     assert (told["answered"], told["refused"], told["left"]) == (100, 200, 100)
     assert after.calls - before.calls == 400
     assert after.failed - before.failed == 200
+
+
+def test_a_process_with_a_part_of_a_core_takes_no_more():
+    if not can_share():
+        pytest.skip("this system does not limit processes by control groups")
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        with shares([busy.pid], 0.2):
+            before, began = cpu_s(busy.pid), time.monotonic()
+            time.sleep(1.0)
+            part = (cpu_s(busy.pid) - before) / (time.monotonic() - began)
+        assert part < 0.3
+        assert not list(Path("/sys/fs/cgroup/cpu").glob("routewright-benchmark-*"))
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
