@@ -25,6 +25,7 @@ POINTS = {
     "first event, c=1": Point(1, streamed=True, events=8, gap_us=1_000),
 }
 STARTS = 3
+NAMED = "ours, model named"  # by the client: what is left without a decision
 
 
 @dataclass
@@ -75,6 +76,9 @@ def start_all(made: Bench, only: set[str], where: Path) -> Session:
                 made.load(gateway, note.port, note.process, replace(point, seconds=1))
         except TroubleError as trouble:
             note.trouble = str(trouble)
+        if name == "ours" and not note.trouble:
+            named = replace(gateway, name=NAMED, model="m0")
+            seen[NAMED] = replace(note, gateway=named, loads={})
         print(f"{name}: {note.trouble or f'ready after {note.ready_s:.2f} s'}", flush=True)
     return Session(seen, missing)
 
@@ -158,7 +162,7 @@ def run(made: Bench, given: argparse.Namespace) -> Session:
     session = start_all(made, only, given.rivals)
     measure(made, session, given.rounds, given.seconds)
     for name, note in session.seen.items():
-        if note.process and name != "direct":
+        if note.process and name not in ("direct", NAMED):
             made.end(name)
     if not only or "ours" in only:
         alone(made, session, given.rounds)

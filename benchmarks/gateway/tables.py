@@ -9,7 +9,7 @@ from benchmarks.gateway import bars
 from benchmarks.gateway.bars import Bar
 from benchmarks.gateway.bench import Load
 from benchmarks.gateway.scaling import PART
-from benchmarks.gateway.session import POINTS, Seen, Session
+from benchmarks.gateway.session import NAMED, POINTS, Seen, Session
 
 WHOLE = ("whole, c=1", "whole, c=16")
 # rival, bar and goal: our CPU over its own
@@ -32,7 +32,8 @@ def page(session: Session) -> str:
         "\n".join(bars.table(all_bars(session))),
         _scaling(session),
         "## CPU milliseconds a request",
-        "User and system time of all of a gateway's processes; median (least–most) of the rounds.",
+        "User and system time of all of a gateway's processes; median (least–most) of the rounds. "
+        f"*{NAMED}* is the same process, asked for one model: it stores a row and decides nothing.",
         "\n".join(_grid(session, _cpu)),
         "## Our CPU over theirs",
         "Round by round, both under the same load a few seconds apart; median (least–most).",
@@ -150,7 +151,7 @@ def _facts(session: Session) -> list[str]:
     lines.append("|---" * 7 + "|")
     for name, note in session.seen.items():
         loads = [load for of in note.loads.values() for load in of]
-        if name == "direct" or not loads:
+        if name in ("direct", NAMED) or not loads:
             continue
         answered, errors = sum(x.answered for x in loads), sum(x.errors for x in loads)
         memory = f"{note.fresh_mb:.0f} | {note.loaded_mb:.0f}"
