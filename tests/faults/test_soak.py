@@ -29,7 +29,7 @@ def test_client_upstream_and_ledger_agree_on_every_request_however_it_ends(tmp_p
 @pytest.mark.nightly
 def test_memory_and_open_files_stay_flat(tmp_path, figures):
     """L-05: at most 1 MB a 100,000 requests; open files and threads return to where they were."""
-    seen = run(tmp_path, 300_000)
+    seen = run(tmp_path, 1_000_000)
     figures(
         "L-05",
         requests=seen.load.begun,
