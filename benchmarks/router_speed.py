@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from string import ascii_letters
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -37,6 +38,7 @@ BATCH = 5_000
 LIMITS = {"p50 ms": 1.0, "p99 ms": 3.0, "fit CPU s": 60.0}
 GATEWAY_WORDS = 220  # 1.2 kB
 GATEWAY_US = 120.0  # CPU µs of a decision with the static encoder, half of them at most
+CYRILLIC = {at: 0x430 + at % 32 for at in map(ord, ascii_letters)}
 LEAST_BATCH = 5_000  # prompts a second with the static encoder
 
 
@@ -144,7 +146,9 @@ def gateway() -> int:
     """CPU time of ``Decider.decide``, prompt after prompt, none seen before."""
     print(f"one decision of the gateway: stack, 10 models, {GATEWAY_WORDS} words; CPU µs")
     data = table(2_000, 10)
-    asked = [Prompt.from_text("", text) for text, _ in texts(3_000, GATEWAY_WORDS, seed=1)]
+    told = [text for text, _ in texts(3_000, GATEWAY_WORDS, seed=1)]
+    asked = [Prompt.from_text("", text) for text in told]
+    foreign = [Prompt.from_text("", text.translate(CYRILLIC)) for text in told]
     price = Price("2026-01-01", 1.0, 4.0)
     pool = tuple(Model(name, "fake", (price,), 128_000) for name in data.models)
     missed = 0
@@ -164,6 +168,8 @@ def gateway() -> int:
                 missed += limit
                 missing = "   MISSED" if limit else ""
                 print(f"{encoder:14} {way:9} p50 {p50:5.0f}, p99 {p99:5.0f}{missing}", flush=True)
+                p50, p99 = _cpu_us(decider.decide, foreign)
+                print(f"{'':14} {'Cyrillic':9} p50 {p50:5.0f}, p99 {p99:5.0f}", flush=True)
     print(f"limit: p50 {GATEWAY_US:.0f} with static, compiled")
     return int(missed > 0)
 

@@ -23,6 +23,7 @@ from routewright.providers.taken import Socket, bytes_taken
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
 WRITE_S = 30.0  # how long an upstream may take nothing of a request
+PASSED_BYTES = 16 * 1024  # what passes in its frames is words; more is not copied to look at it
 LINGER_S = 1.0  # how long the last bytes of an answer that is known to be whole may take
 
 
@@ -243,7 +244,8 @@ class Connection(asyncio.Protocol):
                 return
             self._head_bytes += len(data)
         pieces = _whole_chunks(data) if self._aligned else []
-        if pieces and response.passed(b"".join(pieces), data):
+        words = pieces and len(data) <= PASSED_BYTES
+        if words and response.passed(b"".join(pieces), data):
             self._expect(self._idle_s, "the answer stalled")
             return
         self._parse(data, pieces)

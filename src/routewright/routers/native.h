@@ -47,20 +47,28 @@ static inline int is_lower(unsigned char c) { return c >= 'a' && c <= 'z'; }
 static inline int is_word(unsigned char c) { return is_digit(c) || is_upper(c) || is_lower(c) || c == '_'; }
 
 /* What is known of each of the 256 characters that a text is written in: Python tells it. */
-enum { SPACE = 1, DIGIT = 2, CAPITAL = 4, LETTER = 8, WORD = 16, OPERATOR = 32, QUOTE = 64 };
+enum { SPACE = 1, DIGIT = 2, CAPITAL = 4, LETTER = 8, WORD = 16, OPERATOR = 32, QUOTE = 64, ALONE = 128 };
+
+/* The same, with the upper half of them as encoders/wordpiece.py and encoders/hashed.py read them: UTF-8
+ * behind the number of its bytes. */
+typedef struct {
+    uint8_t kinds[256];
+    uint8_t pieces[128][16];
+    uint8_t folds[128][16];
+} Charset;
 
 /* encoders/features.py: FEATURES of a text; 0, or -1 where it is too long. */
 int64_t features(const char *text, const uint8_t *kinds, int64_t n, double *out);
 
-/* Rows of a text's pieces and signs, at most MOST; -1 where it is too long. It is UTF-8; what
- * is outside ASCII there is part of a word. encoders/static.py. */
-int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows);
+/* Rows of a text's pieces and signs, at most MOST; -1 where it is too long. The set is null where the
+ * text is ASCII. encoders/static.py. */
+int64_t text_rows(const Table *table, const char *text, int64_t n, const Charset *set, int32_t *rows);
 
 /* The sum of rows' vectors (width,). */
 void sum_codes(const Table *table, int64_t width, const int32_t *rows, int64_t count, float *restrict out);
 
-/* The vector (width,) of an ASCII text, of unit length or nought; -1 where the text is too long, -2
- * without memory. encoders/hashed.py. */
-int64_t words_vector(const Words *words, const char *text, int64_t n, float *out);
+/* The vector (width,) of a text, of unit length or nought; -1 where the text is too long, -2 without
+ * memory. encoders/hashed.py. */
+int64_t words_vector(const Words *words, const char *text, int64_t n, const Charset *set, float *out);
 
 #endif

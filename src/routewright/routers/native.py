@@ -1,9 +1,9 @@
 """Deciding in compiled code, where a compiler was at hand when the package was installed.
 
 Most of what a decision costs in Python is not arithmetic but the way to it: a few hundred small
-steps over one prompt. ``native_*.c`` takes them for the stack router: all where the text is ASCII
-and the encoder the default or the static one, with that also of most other texts
-(``native_bytes``), else those from the vector on. Both ways give the same numbers up to rounding;
+steps over one prompt. ``native_*.c`` takes them for the stack router: all where the encoder is the
+default or the static one and the text has few different characters (``native_bytes``), else those
+from the vector on. Both ways give the same numbers up to rounding;
 tests hold them against each other, and ``compiled`` tries every router before it is used.
 """
 
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 LIBRARY = Path(__file__).with_name("_native.so")
 OFF_ENV = "ROUTEWRIGHT_NATIVE"
-_VERSION, _SLOT_BYTES = 5, 16
+_VERSION, _SLOT_BYTES = 6, 16
 _CLOSE = 1e-4  # rounding differs, and a gate may be steep
 _TRIED = (
     "What is 17 * 3? Answer with the number only.",
@@ -84,7 +84,7 @@ def library() -> Any:
         return None
     text = (ctypes.c_char_p, ctypes.c_int64)
     found.features.argtypes = (ctypes.c_char_p, *text, F64)
-    found.text_rows.argtypes = (pointer(Table), *text, I32)
+    found.text_rows.argtypes = (pointer(Table), *text, ctypes.c_char_p, I32)
     found.list_pieces.argtypes = (pointer(Table), U8, ctypes.c_int64)
     found.list_pieces.restype = None
     sent = (ctypes.c_char_p, ctypes.c_char_p)
@@ -120,8 +120,11 @@ class Vocabulary:
     def text_rows(self, text: str) -> list[int]:
         """Rows of a text's pieces and signs, in order; of one that Python has to read none."""
         told, written = (ctypes.c_int32 * MOST_CHARS)(), as_bytes(text)
-        read = written.read if written is not None else b""
-        return list(told[: library().text_rows(ctypes.byref(self.struct), read, len(read), told)])
+        if written is None:
+            return []
+        charset = None if written.plain else written.told
+        sent = (written.text, len(written.text), charset, told)
+        return list(told[: library().text_rows(ctypes.byref(self.struct), *sent)])
 
 
 @cache
@@ -135,7 +138,7 @@ def features(text: str) -> list[float] | None:
     told, written = (ctypes.c_double * 24)(), as_bytes(text)
     if written is None:
         return None
-    library().features(written.text, written.kinds, len(text), told)
+    library().features(written.text, written.told, len(text), told)
     return list(told)
 
 
@@ -151,7 +154,6 @@ class Compiled:
         self._models = int(fields["models"])
         parts = _parts(encoder)
         self._reads = parts is not None
-        self._reads_all = parts is not None and not parts["words"].width
         self._parts = parts or _NOTHING  # holds what its own structures point at
         made = {name: filled(Packed, packed(fields[name])) for name in PACKED}
         structs = {name: struct for name, (struct, _) in made.items()}
@@ -172,12 +174,8 @@ class Compiled:
         They are the same to the last bit, whichever prompts are asked about together.
         """
         sending = Sending()
-        reads, reads_all = self._reads, self._reads_all
-        places = [
-            place
-            for place, prompt in enumerate(prompts)
-            if reads and (reads_all or prompt.text.isascii()) and sending.add(prompt)
-        ]
+        reads = self._reads
+        places = [place for place, prompt in enumerate(prompts) if reads and sending.add(prompt)]
         told: list[tuple[Floats, Floats] | None] = [None] * len(prompts)
         if places:
             each, models = 2 * self._models, self._models

@@ -13,7 +13,7 @@
 #include "native.h"
 #include "native_packed.h"
 
-#define VERSION 5
+#define VERSION 6
 #define FORM 0.6
 #define CALM 2.0
 #define TIE 1e-6
@@ -259,9 +259,9 @@ int64_t decided(const Stack *s, const double *form, const float *vector, double 
 /* Where in what Python sends a text is, and what is known of it: see native_bytes.py. */
 typedef struct {
     int64_t text, chars; /* a byte a character */
-    int64_t read, bytes; /* what is cut into pieces */
-    int64_t kinds;
-    int64_t limit; /* tokens, or -1 */
+    int64_t set;         /* of its characters */
+    int64_t plain;       /* ASCII: only their kinds are there */
+    int64_t limit;       /* tokens, or -1 */
 } Span;
 
 /* Standardised features and the vector of a text. Returns as ``expected``. */
@@ -269,18 +269,21 @@ static int64_t look(const Stack *s, const char *sent, Span at, double *form, flo
                     Seen *seen) {
     int64_t n = at.chars, failed = 0;
     const char *text = sent + at.text;
-    if (n < 0 || n > MOST || at.bytes < 0 || at.bytes > MOST) return -1;
+    const Charset *all = (const Charset *)(sent + at.set), *set = at.plain ? NULL : all;
+    if (n < 0 || n > MOST) return -1;
     float share = (float)s->share;
-    features(text, (const uint8_t *)sent + at.kinds, n, form);
+    features(text, all->kinds, n, form);
     double wide = 0.0;
     for (int64_t i = 0; i < n; i++) wide += (unsigned char)text[i] >= 128;
     for (int64_t i = 0; i < FEATURES; i++)
         form[i] = within(-s->reach, ((double)(float)form[i] - s->mean[i]) / s->scale[i], s->reach);
-    if (s->words.width) failed = words_vector(&s->words, text, n, vector + s->words_at);
+    if (s->words.width) failed = words_vector(&s->words, text, n, set, vector + s->words_at);
     if (s->table_width) {
         float *sum = vector + s->table_at;
         double length = 0.0;
-        sum_codes(&s->table, s->table_width, rows, text_rows(&s->table, sent + at.read, at.bytes, rows), sum);
+        int64_t count = text_rows(&s->table, text, n, set, rows);
+        if (count < 0) return -1;
+        sum_codes(&s->table, s->table_width, rows, count, sum);
         for (int64_t j = 0; j < s->table_width; j++) length += (double)sum[j] * (double)sum[j];
         length = sqrt(length);
         for (int64_t j = 0; j < s->table_width; j++)

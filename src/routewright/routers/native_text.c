@@ -352,10 +352,23 @@ typedef struct {
     uint32_t hash;
 } Token;
 
+/* The text with its upper half in UTF-8, at most MOST; -1 where that has no room. */
+static int64_t written_out(const Charset *set, const char *text, int64_t n, char *out) {
+    int64_t size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        int64_t more = c < 128 ? 1 : set->pieces[c - 128][0];
+        if (size + more > MOST) return -1;
+        if (c < 128) out[size] = text[i];
+        else memcpy(out + size, set->pieces[c - 128] + 1, (size_t)more);
+        size += more;
+    }
+    return size;
+}
+
 /* Words are cut a few behind where they are read: their slots lie far apart and are called for in
  * advance. */
-int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows) {
-    if (n < 0 || n > MOST) return -1;
+static int64_t rows_of(const Table *table, const char *text, int64_t n, int32_t *rows) {
     int64_t count = 0, read = 0, cut = 0;
     char room[MARK + MOST], *low = room + MARK;
     Token tokens[LATER];
@@ -386,6 +399,14 @@ int64_t text_rows(const Table *table, const char *text, int64_t n, int32_t *rows
         }
     }
     return count;
+}
+
+int64_t text_rows(const Table *table, const char *text, int64_t n, const Charset *set, int32_t *rows) {
+    char out[MOST];
+    if (n < 0 || n > MOST) return -1;
+    if (!set) return rows_of(table, text, n, rows);
+    int64_t size = written_out(set, text, n, out);
+    return size < 0 ? -1 : rows_of(table, out, size, rows);
 }
 
 /* In blocks that stay in registers; the rows lie far apart, so they are called for in advance. */

@@ -1,4 +1,4 @@
-/* An ASCII text's word n-grams → tf-idf → their directions: encoders/hashed.py without letters. */
+/* A text's word n-grams → tf-idf → their directions: encoders/hashed.py without letters. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,19 +12,26 @@
 #define AHEAD 4
 
 /* Four bits at a time, as the polynomial of zlib's crc32 has it. */
-static uint32_t crc32_of(const char *s, int64_t n) {
+static uint32_t crc32_on(uint32_t crc, unsigned char c) {
     static const uint32_t by[16] = {
         0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
         0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
     };
+    crc ^= c;
+    crc = crc >> 4 ^ by[crc & 15];
+    return crc >> 4 ^ by[crc & 15];
+}
+
+/* Of a word with digits as 0 and capitals as small letters. */
+static uint32_t crc32_of(const char *s, int64_t n, const Charset *set) {
     uint32_t crc = 0xffffffffu;
     for (int64_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (is_digit(c)) c = '0';
-        else if (is_upper(c)) c = (unsigned char)(c + 32);
-        crc ^= c;
-        crc = crc >> 4 ^ by[crc & 15];
-        crc = crc >> 4 ^ by[crc & 15];
+        if (set && c >= 128) {
+            const uint8_t *fold = set->folds[c - 128];
+            for (int64_t k = 1; k <= fold[0]; k++) crc = crc32_on(crc, fold[k]);
+        } else if (is_digit(c)) crc = crc32_on(crc, '0');
+        else crc = crc32_on(crc, (unsigned char)(is_upper(c) ? c + 32 : c));
     }
     return ~crc;
 }
@@ -32,7 +39,7 @@ static uint32_t crc32_of(const char *s, int64_t n) {
 /* White space within a line of tokens, where Python's pattern knows ASCII alone. */
 static int parts_tokens(unsigned char c) { return c == ' ' || (c >= 9 && c <= 13); }
 
-/* Hashes of the words and signs, digits as 0, capitals as small letters. */
+/* Hashes of the words and signs of an ASCII text. */
 static int64_t tokens_of(const char *text, int64_t n, uint64_t *tokens) {
     int64_t count = 0, at = 0;
     while (at < n && is_space((unsigned char)text[at])) at++;
@@ -42,7 +49,21 @@ static int64_t tokens_of(const char *text, int64_t n, uint64_t *tokens) {
         if (is_word((unsigned char)text[at])) {
             while (at < n && is_word((unsigned char)text[at])) at++;
         } else if (parts_tokens((unsigned char)text[at++])) continue;
-        tokens[count++] = crc32_of(text + start, at - start);
+        tokens[count++] = crc32_of(text + start, at - start, NULL);
+    }
+    return count;
+}
+
+/* The same of any other, whose patterns know all white space, and scripts that put none between words. */
+static int64_t tokens_in(const Charset *set, const char *text, int64_t n, uint64_t *tokens) {
+    int64_t count = 0, at = 0;
+    while (at < n) {
+        int64_t start = at;
+        int kind = set->kinds[(unsigned char)text[at++]];
+        if (kind & SPACE) continue;
+        if ((kind & (WORD | ALONE)) == WORD)
+            while (at < n && (set->kinds[(unsigned char)text[at]] & (WORD | ALONE)) == WORD) at++;
+        tokens[count++] = crc32_of(text + start, at - start, set);
     }
     return count;
 }
@@ -64,7 +85,7 @@ WIDE static void add_rows(const Words *words, const int32_t *rows, const float *
     }
 }
 
-int64_t words_vector(const Words *words, const char *text, int64_t n, float *out) {
+int64_t words_vector(const Words *words, const char *text, int64_t n, const Charset *set, float *out) {
     int64_t width = words->width;
     for (int64_t j = 0; j < width; j++) out[j] = 0.0f;
     if (n < 0 || n > MOST) return -1;
@@ -76,7 +97,8 @@ int64_t words_vector(const Words *words, const char *text, int64_t n, float *out
     uint64_t *tokens = (uint64_t *)room;
     int32_t *rows = (int32_t *)(tokens + n), *seen = rows + 2 * n;
     float *values = (float *)(seen + slots);
-    int64_t count = tokens_of(text, n, tokens), known = 0, mask = 32 - 1;
+    int64_t count = set ? tokens_in(set, text, n, tokens) : tokens_of(text, n, tokens);
+    int64_t known = 0, mask = 32 - 1;
     while (mask + 1 < 4 * count) mask = 2 * mask + 1;
     memset(seen, -1, (size_t)(mask + 1) * sizeof(int32_t));
     for (int64_t size = 1; size <= 2; size++) {

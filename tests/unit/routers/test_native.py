@@ -105,9 +105,10 @@ def test_words_are_cut_into_the_same_pieces(text):
 # Of every kind that the patterns tell apart: letters with and without an accent, capitals, other
 # digits, spaces, operators, quotes, marks, signs with and without a row, halves of an emoji.
 STRANGE = "éÈñüßøŁ²½×÷−≠“”«»’–—…¿€°\u00a0\u2003\u0301٣３ﬁKİıſ中한가日🙂\u200d\ufeff\x85\ud83d"
+STRANGE += "ДжюΣσςŉǰสวัสดีเพลคาタ・ンがㄅѣ\u3000\u1680ªⅣⓐ\ufffe\uffff𝔄𐐀"
 FEW = st.lists(
     st.sampled_from(
-        [*STRANGE, *PIECES, "x", "E", " ", "\n", "-", "(", "7", "for ", " in", "café "]
+        [*STRANGE, *PIECES, "Дом ", "x", "E", " ", "\n", "-", "(", "7", "for ", " in", "café "]
     ),
     max_size=40,
 ).map("".join)
@@ -138,7 +139,12 @@ def test_with_them_scores_and_costs_are_the_same(router, default, text):
 def test_most_texts_with_some_are_read_by_the_compiled_code():
     for text in ("Où est le café?", "It’s 3 × 4 – “why”…", "5 m² at 20 °C", "naïve, ¿qué?"):
         assert native.features(text) is not None, text
-    assert native.features("中文 " * 20 + "".join(map(chr, range(0x4E00, 0x4E20)))) is None
+    russian = "Сколько будет дважды два? Объясни, почему съешь ещё этих мягких французских булок."
+    chinese = "".join(map(chr, range(0x4E00, 0x4E00 + 129)))
+    assert native.features(russian) is not None
+    assert native.features(chinese[1:]) is not None
+    assert native.features(chinese) is None
+    assert native.features(russian) is not None
 
 
 @built
@@ -324,7 +330,7 @@ from routewright.routers import native
 native.LIBRARY = __import__("pathlib").Path(sys.argv[1])
 native.library.cache_clear()
 words, rng = native.vocabulary(), random.Random(0)
-alphabet = [chr(at) for at in range(128)] + {[p for p in PIECES if p]!r} + list("é’×²")
+alphabet = [chr(at) for at in range(128)] + {[p for p in PIECES if p]!r} + list("é’×²жΩ가日")
 for count in [0, 1, 2, 5, 60, 4000] * 60:
     text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
     native.features(text), words.text_rows(text)
@@ -336,13 +342,11 @@ from routewright.routers.check import sample_data
 from routewright.types import Prompt
 router = routers.make("stack").fit(sample_data(n=60))
 static = routers.make("stack", encoder="static").fit(sample_data(n=60))
-plain = [each for each in alphabet if each.isascii()]
 for count in [0, 1, 2, 5, 60, 4000] * 10:
-    text = "".join(rng.choice(plain) for _ in range(count))[:8000]
-    assert router._native.expected([Prompt.from_text("p", text)])[0] is not None
     text = "".join(rng.choice(alphabet) for _ in range(count))[:8000]
-    told = static._native.expected([Prompt.from_text("p", text)])[0]
-    assert told is not None or count > 1000
+    for each in (router, static):
+        told = each._native.expected([Prompt.from_text("p", text)])[0]
+        assert told is not None or count > 1000
 for text in ("a " * 4000, "_" * 8000, "? " * 4000, "?" * 8000):
     assert router._native.expected([Prompt.from_text("p", text)])[0] is not None
 print("whole")
