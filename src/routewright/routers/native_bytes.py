@@ -23,7 +23,7 @@ MOST_CHARS = 8_000  # of a longer text the middle is left out, which Python does
 _MOST_TOKENS = 2**62
 _MARKS = 128  # bytes for characters outside ASCII
 _ROOM = 16  # bytes for what a character is read as, behind their number
-_ALONE = 1 << 7  # a bit of ``native.h``
+_SPACE, _WORD, _ALONE = 1, 1 << 4, 1 << 7  # bits of ``native.h``
 _NOT_ALONE = (
     "Σ\ufffe"  # small at a word's end in another way; what ``codecs`` takes for no character
 )
@@ -192,7 +192,7 @@ def _fold(character: str) -> bytes | None:
     """What a character is to ``encoders.hashed``; None where it becomes one of another kind."""
     folded = "".join("0" if each.isdecimal() else each for each in character.casefold())
     kinds = {_part(each) for each in folded}
-    if kinds != {_part(character)} or (len(folded) > 1 and kinds != {_kind("a") & _kind("_")}):
+    if kinds != {_part(character)} or (len(folded) > 1 and kinds != {_WORD}):
         return None
     told = folded.encode("utf-8", "surrogatepass")
     return told if len(told) < _ROOM else None
@@ -200,7 +200,7 @@ def _fold(character: str) -> bytes | None:
 
 def _part(character: str) -> int:
     """The bits of a character that say how a text is cut into words at it."""
-    return _kind(character) & (_kind(" ") | _kind("_") | _ALONE)
+    return _kind(character) & (_SPACE | _WORD | _ALONE)
 
 
 @lru_cache(4096)

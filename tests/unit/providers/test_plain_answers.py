@@ -16,6 +16,7 @@ from routewright.config import Timeouts
 from routewright.errors import UpstreamError
 from routewright.providers.connection import Connection, _whole_chunks, whole_body
 from routewright.providers.response import Response
+from tests.fakes.transport import Taking
 
 BODY = b'{"choices":[]}'
 PLAIN = (
@@ -91,33 +92,12 @@ def test_whatever_is_taken_is_what_the_parser_would_tell(changes):
     assert parser.get_status_code() == 200
 
 
-class Transport(asyncio.Transport):
-    """Takes what is written, and nothing more."""
-
-    def is_closing(self) -> bool:
-        return False
-
-    def writelines(self, lines: Any) -> None: ...
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return None
-
-    def resume_reading(self) -> None: ...
-
-    def pause_reading(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-
 def told(pieces: list[bytes], *, plainly: bool) -> tuple[bytes, str]:
     """The body that a connection makes of pieces, and how it ended."""
 
     async def ask() -> tuple[bytes, str]:
         connection = Connection("up", Timeouts(), lambda _: None, lambda _: None)
-        connection.connection_made(Transport())
+        connection.connection_made(Taking())
         response: Response = connection.send(b"", b"", streamed=True)
         for piece in pieces:
             if connection._response is not None:

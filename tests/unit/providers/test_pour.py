@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from routewright.providers.openai import _AsTheyAre
 from routewright.providers.response import BUFFER_BYTES, Response
 from routewright.providers.stream import HttpStream
 from routewright.types import Model
+from tests.fakes.transport import Taking
 
 WORDS = [b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % n for n in range(4)]
 WORDS.append(b'data: {"choices":[{"delta":{"content":"4"}}],"usage":null}\n\n')
@@ -155,32 +155,6 @@ def test_what_is_passed_on_together_is_the_same_to_the_byte(end, cuts, wanted):
     assert first[1:] == second[1:]
 
 
-class Transport(asyncio.Transport):
-    """A socket that takes all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.closed = False
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def writelines(self, lines: Any) -> None: ...
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return None
-
-    def resume_reading(self) -> None: ...
-
-    def pause_reading(self) -> None: ...
-
-    def abort(self) -> None:
-        self.closed = True
-
-
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -192,7 +166,7 @@ async def over_a_connection(pieces: list[bytes], wanted: list[bool], *, untouche
     """What a client is told of an answer that comes in such pieces over a connection, and how it
     ended; with what of it passed in its frames."""
     connection = Connection("up", Timeouts(), lambda _: None, lambda _: None)
-    connection.connection_made(Transport())
+    connection.connection_made(Taking())
     response = connection.send(b"", b"", streamed=True)
     reader = _AsTheyAre("up")
     stream = HttpStream(response, "up", reader, MODEL, 0.0, skips=reader.skips)
